@@ -1,0 +1,288 @@
+"""What is wrong with a configuration, in words and with its place; and the rules between several values.
+
+The reader (`config`) hands over what it read and what pydantic says about it; everything found is collected
+in one `Findings`, so that a file is mended in one round. Nothing here changes anything on a disk.
+"""
+
+import difflib
+import os
+import re
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from daemon import disk
+from daemon.errors import ConfigError, Problem
+from daemon.settings import Model, ProviderSettings, Secret, absolute_path, folder_name
+
+Place = tuple[str | int, ...]
+
+# What may be repeated to the reader of a message: short words and paths, not whatever else was pasted there.
+_SHOWABLE = re.compile(r"[\w .:/+-]{0,40}")
+_LEAST_KEY = 10**7
+_EXPECTED = {
+    "string_type": "a text; put it in quotes",
+    "string_too_short": "a text that is not empty",
+    "int_type": "a whole number",
+    "greater_than": "a number above 0",
+    "too_short": "at least one entry",
+    "list_type": "a list, such as [a, b]",
+    "dict_type": "a mapping of keys",
+    "model_type": "a mapping of keys",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The file of a configuration, and the line of every key in it."""
+
+    file: str = ""
+    lines: dict[Place, int] = field(default_factory=dict)
+
+    def problem(self, place: Place, message: str, expected: str = "", line: int | None = None) -> Problem:
+        """A problem at a key; one that is not in the file has the line of what should hold it."""
+        known = place
+        while known and known not in self.lines:
+            known = known[:-1]
+        return Problem(
+            message=message,
+            expected=expected,
+            path=_written(place),
+            file=self.file,
+            line=line or self.lines.get(known),
+        )
+
+
+class Findings:
+    """The problems of one file, in the order of their lines when they are raised."""
+
+    def __init__(self, origin: Origin) -> None:
+        self.origin = origin
+        self._problems: list[Problem] = []
+        self._unusable: set[Place] = set()
+
+    def add(self, place: Place, message: str, expected: str = "", line: int | None = None) -> None:
+        problem = self.origin.problem(place, message, expected, line)
+        if problem not in self._problems:
+            self._problems.append(problem)
+
+    def unusable(self, place: Place, message: str, expected: str = "") -> None:
+        """A problem whose value is gone: what later rounds find missing there is no news."""
+        self.add(place, message, expected)
+        self._unusable.add(place)
+
+    def holds(self, place: Place) -> bool:
+        """Whether something at the place or below it was unusable."""
+        return any(one[: len(place)] == place for one in self._unusable)
+
+    @property
+    def problems(self) -> list[Problem]:
+        """All of them, sorted by line."""
+        return sorted(self._problems, key=lambda one: (one.line or 0, one.path, one.message))
+
+    def raise_all(self) -> None:
+        """Raise ConfigError when anything was found."""
+        if self._problems:
+            raise ConfigError(self.problems)
+
+
+def _written(place: Place) -> str:
+    parts = (f"[{part}]" if isinstance(part, int) else f".{part}" for part in place)
+    return "".join(parts).removeprefix(".")
+
+
+def shown(value: object) -> str:
+    """What was found, in a few words that give no key away."""
+    match value:
+        case None:
+            return "nothing"
+        case bool():
+            return "true" if value else "false"
+        case str():
+            return f"'{value}'" if _SHOWABLE.fullmatch(value) else "a text"
+        case int():
+            return str(value) if abs(value) < _LEAST_KEY else "a number"
+        case list():
+            return "a list"
+    return "a mapping"
+
+
+def suggestion(word: str, choices: Sequence[str]) -> str:
+    """The nearest of the choices as a question, or all of them when none is near."""
+    near = nearest(word, choices)
+    return f"did you mean '{near}'?" if near else f"one of {', '.join(choices)}"
+
+
+def nearest(word: str, choices: Sequence[str]) -> str | None:
+    """The choice that is nearly the word."""
+    return next(iter(difflib.get_close_matches(word, choices, n=1)), None)
+
+
+def add_invalid(
+    findings: Findings, error: ValidationError, model: type[BaseModel], data: Any, at: Place = ()
+) -> list[Place]:
+    """Collect what pydantic found; returns the places, relative to `data`, that it could not use."""
+    places = []
+    for one in error.errors(include_url=False):
+        inside = _inside(data, one["loc"])
+        if one["type"] == "missing":
+            inside = (*_inside(data, one["loc"][:-1]), one["loc"][-1])
+        places.append(inside)
+        place = (*at, *inside)
+        if not (inside and findings.holds(place)):
+            findings.unusable(place, *_words(one, model))
+    return places
+
+
+def _inside(data: Any, location: Place) -> Place:
+    """A location without what is none of the file's: the tags that pydantic adds for unions and keys."""
+    found: list[str | int] = []
+    for part in location:
+        is_item = isinstance(data, list) and isinstance(part, int)
+        if is_item or (isinstance(data, dict) and part in data):
+            found.append(part)
+            data = data[part]
+    return tuple(found)
+
+
+def _words(one: Any, model: type[BaseModel]) -> tuple[str, str]:
+    kind, found, context = one["type"], one["input"], one.get("ctx", {})
+    if kind == "missing":
+        return "this key is missing", ""
+    if kind == "extra_forbidden":
+        return "unknown key", suggestion(str(one["loc"][-1]), _keys_at(model, one["loc"][:-1]))
+    if kind == "literal_error":
+        choices = re.findall(r"'([^']*)'", context["expected"])
+        is_key = one["loc"][-1] == "[key]"
+        hint = suggestion(str(found), choices) if is_key else f"expected {' or '.join(choices)}"
+        return "unknown key" if is_key else f"found {shown(found)}", hint
+    if kind == "value_error":
+        text = str(context["error"])
+        # A rule about several keys says all by itself.
+        return (text, "") if isinstance(found, (dict, BaseModel)) else (f"found {shown(found)}", f"expected {text}")
+    return f"found {shown(found)}", f"expected {_EXPECTED.get(kind, one['msg'])}"
+
+
+def _keys_at(model: type[BaseModel], location: Place) -> list[str]:
+    """The keys that a mapping at a place of the model may have."""
+    models = [model]
+    for part in location:
+        below = [one.model_fields[str(part)].annotation for one in models if str(part) in one.model_fields]
+        # A tag of a union, an index or the key of a mapping leads to no other field.
+        models = [found for annotation in below for found in _models_in(annotation)] if below else models
+    return sorted({key for one in models for key in one.model_fields})
+
+
+def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models_in(argument)
+
+
+def secrets_in(value: Any, at: Place) -> Iterator[tuple[Place, Secret]]:
+    """Every secret of a model, wherever it stands in it."""
+    if isinstance(value, Secret):
+        yield at, value
+    elif isinstance(value, Model):
+        for name, item in value:
+            yield from secrets_in(item, (*at, name))
+    elif isinstance(value, Mapping):
+        for name, item in value.items():
+            yield from secrets_in(item, (*at, name))
+    elif isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from secrets_in(item, (*at, index))
+
+
+def check_folders(findings: Findings, data: Mapping[str, Any], providers: Mapping[str, ProviderSettings]) -> None:
+    """Refuse folders that lie in one another, and files in the share that decide what the program does."""
+    root, state = _real(data.get("root")), _real(data.get("state"))
+    if root and state:
+        if root == state:
+            findings.add(("state",), "is the same folder as root", "expected a local folder of its own")
+        elif _is_inside(state, root):
+            findings.add(("state",), "lies inside root", "expected a local folder outside what people see")
+        elif _is_inside(root, state):
+            findings.add(("root",), "lies inside state", "expected a folder of its own")
+    if not root:
+        return
+    why = "people who can write to the share could change it"
+    for what, path in (("the configuration file", findings.origin.file), ("the program", __file__)):
+        if path and _is_inside(os.path.realpath(path), root):
+            findings.add(("root",), f"{what} lies inside root", why)
+    for place, secret in secrets_in(providers, ("providers",)):
+        if secret.file and _is_inside(os.path.realpath(secret.file), root):
+            findings.add(place, "the key's file lies inside root", why)
+
+
+def _real(value: object) -> str | None:
+    try:
+        return os.path.realpath(absolute_path(value))
+    except ValueError:
+        return None  # reported by the model
+
+
+def _is_inside(path: str, folder: str) -> bool:
+    return os.path.commonpath([path, folder]) == folder
+
+
+def check_names(findings: Findings, names: Sequence[str]) -> None:
+    """A provider's name is a folder's; on many shares two names that differ in case are one folder."""
+    known: dict[str, str] = {}
+    for name in names:
+        place = ("providers", name)
+        try:
+            folder_name(name)
+        except ValueError as error:
+            findings.add(place, "this name cannot be a folder's", f"expected {error}")
+        twin = known.setdefault(unicodedata.normalize("NFC", name).casefold(), name)
+        if twin != name:
+            findings.add(place, f"its folders overlap with those of '{twin}'", "names that differ in more than case")
+
+
+def check_languages(findings: Findings, at: Place, languages: object) -> None:
+    """One language under two spellings would be two folders for one thing."""
+    known: dict[str, str] = {}
+    for index, name in enumerate(languages if isinstance(languages, list) else []):
+        if not isinstance(name, str):
+            continue  # reported by the model
+        folded = name.casefold().replace("_", "-")
+        if folded in known:
+            findings.add((*at, index), f"'{name}' is the same folder as '{known[folded]}'", "each language once")
+        known.setdefault(folded, name)
+
+
+def missing_keys(findings: Findings, providers: Mapping[str, ProviderSettings]) -> None:
+    """Collect every secret that cannot be read now."""
+    for place, secret in secrets_in(providers, ("providers",)):
+        try:
+            secret.read()
+        except LookupError as error:
+            findings.add(place, str(error.args[0]))
+
+
+def warnings(origin: Origin, providers: Mapping[str, ProviderSettings]) -> tuple[str, ...]:
+    """What works and is not wise: keys written into the file, and key files that others can read."""
+    found = []
+    for place, secret in secrets_in(providers, ("providers",)):
+        if secret.value is not None:
+            advice = "better {credential: NAME}, {file: PATH} or {env: NAME}"
+            found.append(origin.problem(place, "the key itself stands in the configuration file", advice))
+        elif secret.file is not None and _others_read(secret.file):
+            found.append(origin.problem(place, f"others can read {secret.where}", "chmod 600"))
+    return tuple(str(one) for one in found)
+
+
+def _others_read(path: str) -> bool:
+    try:
+        descriptor = disk.open_own(path)
+    except OSError:
+        return False  # reported as a missing key
+    try:
+        return bool(disk.fstat(descriptor).st_mode & 0o077)
+    finally:
+        disk.close(descriptor)
