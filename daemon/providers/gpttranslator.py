@@ -1,0 +1,243 @@
+"""GPTTranslator: documents through a queue, one multipart request each (seed 002).
+
+Four status words are documented; the other queue words belong to the same kind of queue and count as running,
+as does any word unknown here. The result is fetched *with* the key from `documentUrl`, which is never built
+from the translation id: in the document's own example the two ids differ.
+"""
+
+import mimetypes
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar, Self
+
+from pydantic import model_validator
+
+from daemon.errors import (
+    BlockedError,
+    LostError,
+    RejectedError,
+    ServiceError,
+    TransientError,
+)
+from daemon.languages import LanguageTable, Route
+from daemon.originals import Original
+from daemon.providers.answers import fault, said
+from daemon.providers.base import (
+    Accepted,
+    Attempt,
+    Capabilities,
+    Failed,
+    Fetched,
+    Intent,
+    Look,
+    Lost,
+    Part,
+    Ready,
+    Recovery,
+    Running,
+    Unknown,
+)
+from daemon.settings import ProviderSettings
+from daemon.spool import Sink
+from daemon.transport import Answer, Session
+
+_EXTENSIONS = "docx xlsx pdf pptx srt vtt xml json yaml yml csv txt md html eml"
+_SUBMIT = "/v1/translation/document-translation/api"
+_STATUS = "/v1/translation/document-translation-status"
+_FORM_FIELDS = frozenset({"model", "domain", "writingStyle", "tone", "customPrompt"})
+# Said with HTTP 401, and with 400 as well (seed 002, "Invalid API key/user/org setup").
+_ACCOUNT_WORDS = ("invalid api key", "user is not active", "organization id not found")
+# An answer about one job whose key is good: 401, but not the account's fault.
+_FOREIGN_WORDS = ("unauthorized access",)
+_MOST_RESULT = 2_000_000_000
+
+
+class Settings(ProviderSettings):
+    """`options` are the service's form fields; `model` is required by the service (seed 002)."""
+
+    kind: str = "gpttranslator"
+    base_url: str = "https://api.gpttranslator.co"
+
+    @model_validator(mode="after")
+    def _form_fields(self) -> Self:
+        unknown = sorted(set(self.options) - _FORM_FIELDS)
+        if unknown:
+            raise ValueError(
+                f"options: unknown {', '.join(unknown)}; the service knows {', '.join(sorted(_FORM_FIELDS))}"
+            )
+        if not self.options.get("model"):
+            raise ValueError("options.model is required, for example gpt-4.1-mini-2025-04-14")
+        if not self.source_language:
+            raise ValueError("source_language is required: the service detects none")
+        return self
+
+
+class GptTranslator:
+    """See the module's text."""
+
+    kind: ClassVar[str] = "gpttranslator"
+    title: ClassVar[str] = "GPTTranslator"
+    settings_type: ClassVar[type[ProviderSettings]] = Settings
+
+    def __init__(self, settings: ProviderSettings, session: Session) -> None:
+        self._settings = settings
+        self._session = session
+        self._lock = threading.Lock()
+        self._urls: dict[str, str] = {}
+        self.capabilities = self.facts(settings)
+
+    @classmethod
+    def facts(cls, settings: ProviderSettings) -> Capabilities:
+        """Facts from seed 002; sizes, rates and limits are not documented there and come from the settings."""
+        return Capabilities(
+            extensions=frozenset(_EXTENSIONS.split()),
+            languages=LanguageTable(targets={}, form=r"[a-zA-Z]+(-[a-zA-Z]+)?"),
+            max_bytes=settings.max_bytes,
+            poll_every_s=5.0,
+            poll_at_most_s=30.0,
+            # The first three are documented; the others are words of the same kind of queue.
+            running_words=frozenset(
+                {"waiting", "active", "completed", "delayed", "paused", "prioritized", "waiting-children"}
+            ),
+            max_in_flight=settings.max_in_flight or 10,
+        )
+
+    @classmethod
+    def credentials(cls, settings: ProviderSettings) -> Mapping[str, str]:
+        return {"x-api-key": settings.api_key.read()}
+
+    def prepare(self, document: Original, route: Route, attempt: Attempt) -> Sequence[Part]:
+        return [Part(index=0, of=1, document=document, route=route, attempt=attempt)]
+
+    def submit(self, part: Part, sink: Sink | None) -> Accepted:
+        del sink
+        answer = self._session.submit(
+            _SUBMIT,
+            fields={
+                "sourceLang": part.route.source_wire or "",
+                "targetLang": part.route.target_wire,
+                **self._settings.options,
+            },
+            file_field="file",
+            sent_name=part.attempt.sent_name,
+            media_type=mimetypes.guess_type(f"x.{part.document.extension}")[0] or "application/octet-stream",
+            original=part.document,
+        )
+        body = answer.json()
+        data = body.get("data") if isinstance(body, dict) else None
+        ref = data.get("translationId") if isinstance(data, dict) else None
+        if answer.status in (200, 201) and isinstance(ref, str | int) and str(ref):
+            return Accepted(ref=str(ref))
+        raise _fault(answer, submit=True)
+
+    def poll(self, refs: Sequence[str]) -> Mapping[str, Look | ServiceError]:
+        looks: dict[str, Look | ServiceError] = {}
+        for ref in refs:
+            try:
+                looks[ref] = self._look(ref)
+            except ServiceError as error:
+                looks[ref] = error
+        return looks
+
+    def _look(self, ref: str) -> Look:
+        answer = self._session.call("status", "GET", f"{_STATUS}/{ref}")
+        body = answer.json()
+        state = body.get("translationStatus") if isinstance(body, dict) else None
+        if not isinstance(state, str):
+            error = _fault(answer, submit=False)
+            if isinstance(error, LostError):
+                return Lost(error=error)
+            if isinstance(error, RejectedError):
+                return Failed(error=error)
+            raise error
+        # The state in the body outranks the HTTP code: a failed job may come as 200 or as 402.
+        return self._read(ref, state.strip().lower(), body, answer)
+
+    def _read(self, ref: str, state: str, body: Mapping[str, object], answer: Answer) -> Look:
+        if state == "failed":
+            message = body.get("error")
+            status = body.get("statusCode")
+            return Failed(
+                error=RejectedError(
+                    "provider.failed",
+                    message if isinstance(message, str) else said(body)[1],
+                    provider_code=str(status) if isinstance(status, int) and status >= 400 else None,
+                    http_status=answer.status,
+                )
+            )
+        data = body.get("data")
+        url = data.get("documentUrl") if isinstance(data, dict) else None
+        if state == "completed" and isinstance(url, str) and url:
+            with self._lock:
+                self._urls[ref] = url
+            return Ready()
+        # `completed` without its URL may lag behind by a moment: asked again, until the deadline.
+        return Running(word=state)
+
+    def fetch(self, wanted: Sequence[tuple[str, Sink]]) -> Sequence[Fetched | ServiceError]:
+        return [self._fetch_one(ref, sink) for ref, sink in wanted]
+
+    def _fetch_one(self, ref: str, sink: Sink) -> Fetched | ServiceError:
+        try:
+            with self._lock:
+                url = self._urls.get(ref)
+            if url is None:
+                self._look(ref)
+                url = self._urls.get(ref)
+            if url is None:
+                return LostError("result.gone", "the status shows no documentUrl any more")
+            answer = self._session.download(url, sink, most=_MOST_RESULT)
+            if answer.status == 200:
+                return Fetched()
+            with self._lock:
+                self._urls.pop(ref, None)
+            return _fetch_fault(answer)
+        except ServiceError as error:
+            return error
+
+    def assemble(self, document: Original, results: Sequence[bytes]) -> bytes:
+        del document
+        return results[0]
+
+    def clean_up(self, refs: Iterable[str]) -> None:
+        # The service documents no way to delete anything; only our own memory of addresses is dropped.
+        with self._lock:
+            for ref in refs:
+                self._urls.pop(ref, None)
+
+    def recover(self, intent: Intent) -> Recovery:
+        del intent
+        return Unknown()
+
+    def check(self) -> None:
+        # No call is documented for it. The status of a job that cannot exist costs nothing and is answered
+        # 404 to a good key.
+        answer = self._session.call("check", "GET", f"{_STATUS}/0")
+        error = _fault(answer, submit=False)
+        if isinstance(error, BlockedError) or (isinstance(error, TransientError) and answer.status >= 500):
+            raise error
+
+
+def _fault(answer: Answer, *, submit: bool) -> ServiceError:
+    """Seed 002: errors are `{error}` or `{error, message, data, statusCode}`; account errors come as 400 too."""
+    body = answer.json()
+    _, message = said(body)
+    error = body.get("error") if isinstance(body, dict) else None
+    documented = isinstance(error, str) and bool(error)
+    words = f"{message or ''} {error or ''}".lower()
+    if documented and answer.status in (400, 401) and any(one in words for one in _ACCOUNT_WORDS):
+        return BlockedError("account.key", message, http_status=answer.status)
+    if not submit and answer.status == 401 and any(one in words for one in _FOREIGN_WORDS):
+        return RejectedError("provider.failed", message, http_status=answer.status)
+    return fault(answer, submit=submit, documented=documented)
+
+
+def _fetch_fault(answer: Answer) -> ServiceError:
+    """Seed 002, "Download errors": bodies without a documented HTTP code."""
+    error = _fault(answer, submit=False)
+    words = (error.provider_message or "").lower()
+    if "currently active" in words:
+        return TransientError("result.gone", error.provider_message, http_status=answer.status)
+    if isinstance(error, LostError) or "translation id" in words or "not available" in words or "not found" in words:
+        return LostError("result.gone", error.provider_message, http_status=answer.status)
+    return error

@@ -1,0 +1,271 @@
+"""VoiceCheap: video and audio dubbing, one multipart request a file (seed 001 and the vendor's API pages).
+
+Files may have 20 GB and are streamed from disk. The account may ask for a status 30 times in any minute and
+have 5 (older page) or 10 (newer page) translations under way. The result lies on a storage host, which gets no
+key; its address stays in memory only, because it may be signed.
+"""
+
+import threading
+from collections.abc import Iterable, Mapping, Sequence
+from typing import ClassVar, Literal, Self
+
+from pydantic import model_validator
+
+from daemon import names
+from daemon.errors import (
+    BlockedError,
+    CapacityError,
+    LostError,
+    RejectedError,
+    ServiceError,
+    TransientError,
+)
+from daemon.languages import LanguageTable, Route
+from daemon.originals import Original
+from daemon.providers.answers import fault, said
+from daemon.providers.base import (
+    Accepted,
+    Attempt,
+    Capabilities,
+    Failed,
+    Fetched,
+    Intent,
+    Look,
+    Lost,
+    Part,
+    Ready,
+    Recovery,
+    Running,
+    Unknown,
+)
+from daemon.providers.voicecheap_languages import SOURCES, TARGETS
+from daemon.settings import ProviderSettings, Rate
+from daemon.spool import Sink
+from daemon.transport import Answer, Session
+
+# The part's own content type decides whether the file is taken (INVALID_FILE_TYPE); vendor's page "translate".
+_MEDIA = {
+    "mp4": "video/mp4",
+    "mov": "video/quicktime",
+    "mkv": "video/x-matroska",
+    "webm": "video/webm",
+    "mpeg": "video/mpeg",
+    "mpg": "video/mpeg",
+    "mp3": "audio/mpeg",
+    "wav": "audio/wav",
+    "m4a": "audio/mp4",
+    "flac": "audio/flac",
+    "ogg": "audio/ogg",
+    "aac": "audio/aac",
+}
+_EXTENSION_OF = {
+    **{media: extension for extension, media in reversed(_MEDIA.items())},
+    "audio/x-m4a": "m4a",
+    "audio/mp4": "m4a",
+    "audio/x-wav": "wav",
+}
+_FORM_FIELDS = frozenset(
+    {
+        "keepBackgroundMusic", "keepOriginalVoice", "subtitles", "lipsyncPro", "voiceIsolatorOption",
+        "subtitlesSource", "originalVoiceVolume", "translationTimeSkips", "voiceCloningSettings",
+    }
+)  # fmt: skip
+_FULL = "CONCURRENT_TRANSLATION_LIMIT_REACHED"
+_MOST_RESULT = 40_000_000_000
+
+
+class Settings(ProviderSettings):
+    """`result` says which of the two results is wanted; the other one is taken where it is missing."""
+
+    kind: str = "voicecheap"
+    base_url: str = "https://api.voicecheap.ai"
+    result: Literal["video", "audio"] = "video"
+
+    @model_validator(mode="after")
+    def _form_fields(self) -> Self:
+        unknown = sorted(set(self.options) - _FORM_FIELDS)
+        if unknown:
+            raise ValueError(
+                f"options: unknown {', '.join(unknown)}; the service knows {', '.join(sorted(_FORM_FIELDS))}"
+            )
+        return self
+
+
+class VoiceCheap:
+    """See the module's text."""
+
+    kind: ClassVar[str] = "voicecheap"
+    title: ClassVar[str] = "VoiceCheap"
+    settings_type: ClassVar[type[ProviderSettings]] = Settings
+
+    def __init__(self, settings: ProviderSettings, session: Session) -> None:
+        assert isinstance(settings, Settings)
+        self._settings = settings
+        self._session = session
+        self._lock = threading.Lock()
+        self._urls: dict[str, str] = {}
+        self.capabilities = self.facts(settings)
+
+    @classmethod
+    def facts(cls, settings: ProviderSettings) -> Capabilities:
+        """Seed 001: 30 status calls a minute, 10 to 30 s apart. Vendor's pages: 20 GB, 5 or 10 at a time,
+        10 deletions a minute; the rate of submissions is not documented and taken to be the same.
+        """
+        return Capabilities(
+            extensions=frozenset(_MEDIA),
+            languages=LanguageTable(targets=TARGETS, sources=SOURCES),
+            max_bytes=settings.max_bytes or 20_000_000_000,
+            poll_every_s=10.0,
+            poll_at_most_s=30.0,
+            windows={
+                "status": Rate(requests=30, per=60.0),
+                "submit": Rate(requests=10, per=60.0),
+                "delete": Rate(requests=10, per=60.0),
+            },
+            max_in_flight=settings.max_in_flight or 5,
+            running_words=frozenset({"processing"}),
+        )
+
+    @classmethod
+    def credentials(cls, settings: ProviderSettings) -> Mapping[str, str]:
+        return {"x-api-key": settings.api_key.read()}
+
+    def prepare(self, document: Original, route: Route, attempt: Attempt) -> Sequence[Part]:
+        return [Part(index=0, of=1, document=document, route=route, attempt=attempt)]
+
+    def submit(self, part: Part, sink: Sink | None) -> Accepted:
+        del sink
+        source = {"originalLanguage": part.route.source_wire} if part.route.source_wire else {}
+        answer = self._session.submit(
+            "/v1/translate",
+            fields={
+                "targetLanguage": part.route.target_wire,
+                **source,
+                # Shown in the vendor's web page: lets a person find a submission whose answer was lost.
+                "projectName": part.attempt.sent_name,
+                **self._settings.options,
+            },
+            file_field="file",
+            sent_name=part.attempt.sent_name,
+            media_type=_MEDIA[part.document.extension],
+            original=part.document,
+        )
+        body = answer.json()
+        ref = body.get("projectId") if isinstance(body, dict) else None
+        if answer.status in (200, 201) and isinstance(ref, str) and ref:
+            return Accepted(ref=ref)
+        raise _fault(answer, submit=True)
+
+    def poll(self, refs: Sequence[str]) -> Mapping[str, Look | ServiceError]:
+        looks: dict[str, Look | ServiceError] = {}
+        for ref in refs:
+            try:
+                looks[ref] = self._look(ref)
+            except ServiceError as error:
+                looks[ref] = error
+        return looks
+
+    def _look(self, ref: str) -> Look:
+        answer = self._session.call("status", "GET", f"/v1/translate/{ref}/status")
+        body = answer.json()
+        state = body.get("status") if isinstance(body, dict) else None
+        if not isinstance(state, str):
+            error = _fault(answer, submit=False)
+            if isinstance(error, LostError):
+                return Lost(error=error)
+            if isinstance(error, RejectedError):
+                return Failed(error=error)
+            raise error
+        return self._read(ref, state.strip().lower(), body, answer)
+
+    def _read(self, ref: str, state: str, body: Mapping[str, object], answer: Answer) -> Look:
+        if state == "failed":
+            code, message = said(body)
+            return Failed(
+                error=RejectedError("provider.failed", message, provider_code=code, http_status=answer.status)
+            )
+        url = self._choose(body)
+        if state == "success" and url:
+            with self._lock:
+                self._urls[ref] = url
+            return Ready()
+        return Running(word=state, progress=_progress(body))
+
+    def _choose(self, body: Mapping[str, object]) -> str | None:
+        """The wanted result's address; a lip-synced video is the better video where there is one."""
+        lip_sync = body.get("lipSync")
+        synced = lip_sync.get("videoUrl") if isinstance(lip_sync, dict) else body.get("lipSync.videoUrl")
+        video = [synced, body.get("translatedVideoUrl")]
+        audio = [body.get("translatedAudioUrl")]
+        order = [*video, *audio] if self._settings.result == "video" else [*audio, *video]
+        return next((url for url in order if isinstance(url, str) and url), None)
+
+    def fetch(self, wanted: Sequence[tuple[str, Sink]]) -> Sequence[Fetched | ServiceError]:
+        return [self._fetch_one(ref, sink) for ref, sink in wanted]
+
+    def _fetch_one(self, ref: str, sink: Sink) -> Fetched | ServiceError:
+        try:
+            with self._lock:
+                url = self._urls.get(ref)
+            if url is None:
+                self._look(ref)
+                url = self._urls.get(ref)
+            if url is None:
+                return LostError("result.gone", "the status shows no address of the result any more")
+            answer = self._session.download(url, sink, most=_MOST_RESULT)
+            if answer.status == 200:
+                return Fetched(extension=_extension(url, answer))
+            with self._lock:
+                self._urls.pop(ref, None)
+            if answer.status in (401, 403, 404, 410):
+                return LostError("result.gone", f"HTTP {answer.status}", http_status=answer.status)
+            return fault(answer, submit=False)
+        except ServiceError as error:
+            return error
+
+    def assemble(self, document: Original, results: Sequence[bytes]) -> bytes:
+        del document
+        return results[0]
+
+    def clean_up(self, refs: Iterable[str]) -> None:
+        # Deleting a project is possible and irreversible; people look at their projects on the vendor's pages,
+        # so only our own memory of addresses is dropped.
+        with self._lock:
+            for ref in refs:
+                self._urls.pop(ref, None)
+
+    def recover(self, intent: Intent) -> Recovery:
+        del intent
+        return Unknown()
+
+    def check(self) -> None:
+        # No call is documented for it: the status of a project that cannot exist is 404 to a good key.
+        # It counts as a status call at the service.
+        answer = self._session.call("status", "GET", "/v1/translate/none/status")
+        error = _fault(answer, submit=False)
+        if isinstance(error, BlockedError) or (isinstance(error, TransientError) and answer.status >= 500):
+            raise error
+
+
+def _fault(answer: Answer, *, submit: bool) -> ServiceError:
+    """Vendor's pages: errors are `{code, message[, details]}`; one 403 concerns a single project only."""
+    code, message = said(answer.json())
+    if code == _FULL:
+        return CapacityError("account.full", message, provider_code=code, http_status=answer.status)
+    if code == "FORBIDDEN" and answer.status == 403:
+        kind = "submit.rejected" if submit else "provider.failed"
+        return RejectedError(kind, message, provider_code=code, http_status=answer.status)
+    return fault(answer, submit=submit, documented=bool(code) and bool(message))
+
+
+def _progress(body: Mapping[str, object]) -> float | None:
+    """The newer pages' percentages: transcription and translation, then dubbing."""
+    steps = [body.get("translationAndTranscriptionProgress"), body.get("dubbingProgress")]
+    known = [float(one) for one in steps if isinstance(one, int | float)]
+    return min(1.0, max(0.0, sum(known) / (100.0 * len(steps)))) if known else None
+
+
+def _extension(url: str, answer: Answer) -> str | None:
+    media = answer.headers.get("content-type", "").partition(";")[0].strip().lower()
+    path = names.extension(url.partition("?")[0].rpartition("/")[2])
+    return _EXTENSION_OF.get(media) or (path if path in _MEDIA else None)
