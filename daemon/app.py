@@ -1,0 +1,381 @@
+"""The daemon put together: opens the house, starts the helpers, watches them, and stops in order.
+
+The only importer of APScheduler, which gives two re-armed duties (look at the lanes; scan) and one regular one
+(housekeeping) their threads and moments. Every helper is watched from the main loop: one that dies restarts or
+ends the process with a reason.
+"""
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+from datetime import UTC, timedelta
+from typing import Any
+
+from apscheduler.executors.pool import ThreadPoolExecutor as SchedulerPool
+from apscheduler.schedulers.background import BackgroundScheduler
+from structlog.typing import FilteringBoundLogger
+
+from daemon import disk, kernel, names, policy
+from daemon.clock import Clock, seconds_between
+from daemon.config import Config
+from daemon.desks import open_desks
+from daemon.engine import Engine
+from daemon.errors import ShareAwayError
+from daemon.intake import Intake
+from daemon.job import State
+from daemon.journal import JournalBrokenError
+from daemon.ownership import House, open_house
+from daemon.reconcile import reconcile
+from daemon.spool import Spool
+from daemon.stability import Settle
+from daemon.view import View
+from daemon.watcher import Hints, Watcher
+from daemon.workshop import Workshop, enter
+
+STOP_WITHIN_S = 8.0
+_HEARTBEAT_S = 1.0
+_HOUSEKEEPING_S = 3600.0
+_WORTH_COMPACTING = 1000
+_CLOCK_JUMP_S = 2.0
+_REWATCH_S = 60.0
+
+
+class Pulse:
+    """One duty that says itself when it is next due; waking it early is cheap and never lost."""
+
+    def __init__(
+        self, scheduler: BackgroundScheduler, name: str, duty: Callable[[], float | None], clock: Clock
+    ) -> None:
+        self._scheduler = scheduler
+        self._name = name
+        self._duty = duty
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._again = False
+        self._running = False
+        self._due: float | None = None
+        # The trigger is a backstop; the moments that count are set by `_arm`.
+        scheduler.add_job(
+            self._run, "interval", seconds=_HOUSEKEEPING_S, id=name, max_instances=1000, next_run_time=None
+        )
+
+    def wake(self) -> None:
+        """Run now, or once more if it is running."""
+        with self._lock:
+            self._again = True
+            if not self._running:
+                self._arm(self._clock.monotonic())
+
+    def rearm(self) -> None:
+        """The wall clock jumped, and the scheduler goes by it: say again when the duty is due."""
+        with self._lock:
+            if not self._running and self._due is not None:
+                self._arm(self._due, force=True)
+
+    def _run(self) -> None:
+        with self._lock:
+            if self._running:
+                self._again = True
+                return
+            self._running = True
+        while True:
+            with self._lock:
+                self._again = False
+            try:
+                due = self._duty()
+            except BaseException:
+                with self._lock:
+                    self._running = False
+                    self._due = None
+                raise
+            with self._lock:
+                if not self._again:
+                    self._running = False
+                    self._due = None
+                    if due is not None:
+                        self._arm(due)
+                    return
+
+    def _arm(self, due: float, *, force: bool = False) -> None:
+        if not force and self._due is not None and self._due <= due:
+            return
+        self._due = due
+        wait = max(0.0, due - self._clock.monotonic())
+        self._scheduler.modify_job(self._name, next_run_time=self._clock.now() + timedelta(seconds=wait))
+
+
+class App:
+    """One daemon over one configuration. Raises StateError when the house is not ours to open."""
+
+    def __init__(self, config: Config, clock: Clock, log: FilteringBoundLogger, *, take_over: bool = False) -> None:
+        # The kernel asks for a lease back with SIGIO, which kills who does not ignore it.
+        if threading.current_thread() is threading.main_thread():
+            signal.signal(signal.SIGIO, signal.SIG_IGN)
+        self.config = config
+        self._root, self._state = os.fspath(config.root), os.fspath(config.state)
+        self._clock = clock
+        self._log = log
+        self._stopping = threading.Event()
+        self._ended = threading.Event()
+        self.died: str | None = None
+        self.house: House = open_house(config, clock, take_over=take_over)
+        self.shop = self._open_shop()
+        network = self._network()
+        override = None if config.watch.settle == "auto" else config.watch.settle
+        self.intake = Intake(self.shop, Settle.on(network=network, override_s=override), config.watch.ignore)
+        self._engine = Engine(self.shop, self._die)
+        self._scheduler = BackgroundScheduler(
+            timezone=UTC,
+            executors={"default": SchedulerPool(6)},
+            job_defaults={"misfire_grace_time": None, "coalesce": True},
+        )
+        self._dispatch = Pulse(self._scheduler, "dispatch", self._engine.dispatch, clock)
+        self._scan = Pulse(self._scheduler, "scan", self._look, clock)
+        self._scheduler.add_job(self._keep_house, "interval", seconds=_HOUSEKEEPING_S, id="housekeeping")
+        self._hints = Hints(self._root, self._scan.wake)
+        self._watcher = Watcher(self._hints, self._root)
+        self._watch = config.watch.observer == "inotify" or (config.watch.observer == "auto" and not network)
+        self.view = View(self.shop, self.intake, self._state, self._detector(network))
+        self._next_full = clock.monotonic()
+        self._rewatch_at = clock.monotonic()
+        self._known_root = False
+        self._poked = False
+        self.scans = 0
+        self._skew = self._offset()
+
+    # -- putting together -----------------------------------------------------------------------------------
+
+    def _open_shop(self) -> Workshop:
+        state = self._state
+        parent = disk.open_root(state)
+        try:
+            disk.close(disk.make_folders(parent, "spool", 0o700))
+        finally:
+            disk.close(parent)
+        house = self.house
+        return Workshop(
+            clock=self._clock,
+            journal=house.journal,
+            folders=house.folders,
+            spool=Spool(os.path.join(state, "spool")),
+            desks=open_desks(self.config.providers, self._clock, self._stopping, self._was_active),
+            log=self._log,
+            stopping=self._stopping,
+            delete_originals=self.config.originals == "delete",
+            wake=self._wake,
+        )
+
+    def _wake(self) -> None:
+        self._dispatch.wake()
+
+    def _was_active(self, provider: str, seconds: float) -> bool:
+        now = self._clock.now()
+        return any(
+            job.provider == provider
+            and job.submitted_at is not None
+            and (job.alive or seconds_between(job.last_at, now) < seconds)
+            for job in self.house.jobs
+        )
+
+    def _network(self) -> bool:
+        try:
+            return kernel.is_network(kernel.file_system(self._root))
+        except OSError:
+            # Not there yet: the careful choice.
+            return True
+
+    def _detector(self, network: bool) -> dict[str, Any]:
+        settle = "10s" if network else "1s with a lease, else 5s"
+        if self.config.watch.settle != "auto":
+            settle = f"{self.config.watch.settle:g}s"
+        why = "events are not seen on a network file system" if network else "local file system"
+        return {
+            "events": "inotify" if self._watch else "none",
+            "scan_s": self.config.watch.rescan,
+            "settle": settle,
+            "why": why if self.config.watch.observer == "auto" else "configured",
+        }
+
+    # -- duties ---------------------------------------------------------------------------------------------
+
+    def _look(self) -> float | None:
+        """Scan what events named, what may have come to rest, or everything; says when to look again."""
+        if self._stopping.is_set():
+            return None
+        shop, now = self.shop, self._clock.monotonic()
+        try:
+            if not self._known_root or shop.away is not None:
+                self._arrive()
+                self._next_full = now
+            folders, whole = self._hints.take()
+            full = folders is None or now >= self._next_full
+            self.intake.scan(None if full else folders, whole)
+            if full:
+                self._next_full = self._clock.monotonic() + self.config.watch.rescan
+                self.scans += 1
+        except ShareAwayError as error:
+            shop.freeze(str(error))
+            return self._clock.monotonic() + policy.SHARE_LOOK_S
+        except JournalBrokenError as error:
+            self._die(str(error))
+            return None
+        except OSError as error:
+            shop.warn_once(("scan", str(error)), "scan.failed", why=str(error))
+            self._next_full = self._clock.monotonic() + policy.FIRST_RETRY_S
+        rest = self.intake.next_look()
+        return self._next_full if rest is None else min(rest, self._next_full)
+
+    def _arrive(self) -> None:
+        """The root is there, for the first time or again: make its folders, adopt what was left, watch it."""
+        shop = self.shop
+        shop.folders.create({name: entry.languages for name, entry in self.config.providers.items()})
+        ended = {job.id for job in self.house.jobs if not job.alive}
+        reconcile(shop, self.intake, ended)
+        shop.thaw()
+        self._known_root = True
+        self._rewatch_at = self._clock.monotonic()
+        self._dispatch.wake()
+
+    def _keep_house(self) -> None:
+        journal = self.shop.journal
+        try:
+            if journal.ended >= _WORTH_COMPACTING and not journal.taking_over:
+                self._log.info("journal.compacted", jobs=journal.compact())
+            if self.config.archive_for is not None and self.shop.away is None:
+                before = self._clock.now().timestamp() - self.config.archive_for
+                removed = self.shop.folders.prune_archive(before)
+                if removed:
+                    self._log.info("archive.pruned", files=removed)
+        except JournalBrokenError as error:
+            self._die(str(error))
+        except (OSError, ShareAwayError) as error:
+            self._log.warning("housekeeping.failed", why=str(error))
+
+    # -- life -----------------------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        """Begin to work; returns at once."""
+        if self.house.torn:
+            self._log.warning("journal.torn", bytes=self.house.torn, why="the last write did not finish")
+        self.shop.spool.keep_only({job.id for job in self.shop.journal.alive()})
+        for job in self.shop.journal.alive():
+            enter(self.shop, job)
+        self._scheduler.start()
+        self._scan.wake()
+        self._dispatch.wake()
+        self._log.info("daemon.started", root=self._root, **self.view.detector)
+
+    def run(self, until: Callable[[], bool] = lambda: False) -> None:
+        """Watch the helpers until somebody stops the daemon, or `until` says that it is done."""
+        while not self._ended.wait(_HEARTBEAT_S) and self.died is None and not until():
+            self.beat()
+
+    def beat(self) -> None:
+        """Once a second: are all helpers alive, did the clock jump, did something change."""
+        if self._poked:
+            self._poked = False
+            self.poke()
+        if not self._scheduler.running or not self._scheduler._thread.is_alive():  # noqa: SLF001  it offers no other way to ask
+            self._die("the scheduler's thread has died")
+        offset = self._offset()
+        if abs(offset - self._skew) > _CLOCK_JUMP_S:
+            self._log.warning("clock.jumped", seconds=round(offset - self._skew, 1))
+            self._skew = offset
+            self._dispatch.rearm()
+            self._scan.rearm()
+        if self._watch and self._known_root and self.shop.away is None and not self._watcher.alive:
+            self._restart_watcher()
+        try:
+            self.view.write()
+        except OSError as error:
+            self.shop.warn_once(("status", str(error)), "status.failed", why=str(error))
+
+    def _restart_watcher(self) -> None:
+        now = self._clock.monotonic()
+        if now < self._rewatch_at:
+            return
+        self._rewatch_at = now + _REWATCH_S
+        trouble = self._watcher.start()
+        if trouble is None:
+            self._next_full = now
+            self._scan.wake()
+        else:
+            self.shop.warn_once(("watch", trouble), "watch.failed", why=trouble)
+
+    def _offset(self) -> float:
+        return self._clock.now().timestamp() - self._clock.monotonic()
+
+    def _die(self, why: str) -> None:
+        if not self._stopping.is_set() and self.died is None:
+            self.died = why
+            self._log.error("daemon.died", why=why)
+            self._ended.set()
+
+    def request_stop(self) -> None:
+        """Ask `run` to return; safe in a signal handler."""
+        self._ended.set()
+
+    def request_poke(self) -> None:
+        """Ask for `poke` at the next heartbeat; safe in a signal handler."""
+        self._poked = True
+
+    def now(self) -> float:
+        """The monotonic clock of this app."""
+        return self._clock.monotonic()
+
+    def poke(self) -> None:
+        """Try at once whatever is closed or paused: SIGHUP."""
+        for desk in self.shop.desks.values():
+            desk.account.poke()
+        self._next_full = self._clock.monotonic()
+        self._scan.wake()
+        self._dispatch.wake()
+
+    def stop(self) -> bool:
+        """Cut transfers, wait a little for answers that are on their way; says whether every step has ended."""
+        self._stopping.set()
+        self._watcher.stop()
+        self._scheduler.shutdown(wait=False)
+        for desk in self.shop.desks.values():
+            desk.close()
+        deadline = self._clock.monotonic() + STOP_WITHIN_S
+        drained = self._engine.wait_idle(deadline)
+        if self.died is None:
+            try:
+                self.view.write(force=True)
+            except OSError as error:
+                self._log.warning("status.failed", why=str(error))
+        self.house.close()
+        self._log.info("daemon.stopped", drained=drained)
+        return drained
+
+    # -- what `once` and progress ask -----------------------------------------------------------------------
+
+    def all_done(self) -> bool:
+        """Nothing rests in an inbox and no job is alive, as far as the last full scan saw."""
+        return (
+            self.scans > 1 and not self.intake.resting and not any(self.shop.counts.values()) and self.shop.away is None
+        )
+
+    def waits_for_person(self) -> bool:
+        """Everything that is left waits for a key, a credit or a share that only a person can bring."""
+        if self.shop.away is not None:
+            return True
+        counts = self.shop.counts
+        if any(count for state, count in counts.items() if state is not State.CLAIMED):
+            return False
+        waiting = [job for job in self.shop.journal.alive() if job.state is State.CLAIMED]
+        return bool(waiting) and all(self._blocked(job.provider) for job in waiting)
+
+    def _blocked(self, provider: str) -> bool:
+        desk = self.shop.desks.get(provider)
+        return desk is None or desk.account.standing().reason in (
+            "account.key",
+            "account.no_key",
+            "account.blocked",
+        )
+
+    def shown_problems(self) -> list[str]:
+        """What is left alone, one sentence each, for commands that end."""
+        return [f"{names.shown(path)}: {why}" for path, why in sorted(self.intake.left.items())]

@@ -1,0 +1,179 @@
+"""Who does what now: looks at the lanes of every desk and hands due work to its pools.
+
+`dispatch` is quick and never blocks; it is called whenever something may have changed, and says when to call
+it again. The steps themselves are in `submission`, `polling` and `delivery`.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from daemon.accounts import Door
+from daemon.agenda import Agenda
+from daemon.delivery import Deliveries
+from daemon.desks import TRANSFERS, Desk
+from daemon.errors import NoRoomError, ServiceError
+from daemon.journal import JournalBrokenError
+from daemon.polling import Polls
+from daemon.submission import Submissions
+from daemon.workshop import Workshop
+
+CHECK_BUSY = "check"
+
+
+class Engine:
+    """The middle of the daemon. `died` is told when a step cannot go on safely."""
+
+    def __init__(self, shop: Workshop, died: Callable[[str], None]) -> None:
+        self._shop = shop
+        self._died = died
+        self._submissions = Submissions(shop)
+        self._polls = Polls(shop)
+        self._deliveries = Deliveries(shop)
+        self._busy: dict[tuple[str, str], int] = {}
+        self._checking: set[str] = set()
+        self._lock = threading.Lock()
+        self._idle = threading.Condition(self._lock)
+
+    def dispatch(self) -> float | None:
+        """Start whatever is due; the monotonic moment of the next due thing, None if only an event can tell."""
+        if self._shop.stopping.is_set():
+            return None
+        moments: list[float | None] = []
+        for desk in self._shop.desks.values():
+            moments += [
+                self._reopen(desk),
+                self._submit(desk),
+                self._poll(desk),
+                self._fetch(desk),
+                self._finish(desk),
+            ]
+        return min((moment for moment in moments if moment is not None), default=None)
+
+    # -- the lanes ------------------------------------------------------------------------------------------
+
+    def _submit(self, desk: Desk) -> float | None:
+        lane, account = desk.lanes.submit, desk.account
+        if self._shop.away is not None:
+            return None
+        now = self._shop.clock.monotonic()
+        room, until = account.room("submit")
+        for _ in range(min(room, self._free(desk, "submit"))):
+            key = lane.peek(now)
+            if key is None:
+                break
+            if not account.reserve(key):
+                return account.next_admission()
+            lane.take(now, 1)
+            self._start(desk, "submit", desk.uploads, self._submissions.run, key, [key])
+        if not len(lane):
+            return None
+        return until if not room else self._later(lane.next_due(), now)
+
+    def _poll(self, desk: Desk) -> float | None:
+        lane = desk.lanes.poll
+        now = self._shop.clock.monotonic()
+        room, until = desk.account.room("status")
+        batch = desk.capabilities.poll_batch
+        for _ in range(min(room, self._free(desk, "poll"))):
+            keys = lane.take(now, batch)
+            if not keys:
+                break
+            self._start(desk, "poll", desk.controls, self._polls.run, keys, keys)
+        due = lane.next_due()
+        return max(due, until) if due is not None and not room else self._later(due, now)
+
+    def _fetch(self, desk: Desk) -> float | None:
+        lane = desk.lanes.fetch
+        now = self._shop.clock.monotonic()
+        for _ in range(self._free(desk, "fetch")):
+            keys = lane.take(now, desk.capabilities.fetch_batch)
+            if not keys:
+                break
+            self._start(desk, "fetch", desk.downloads, self._deliveries.fetch, keys, keys)
+        return self._later(lane.next_due(), now)
+
+    def _finish(self, desk: Desk) -> float | None:
+        lane = desk.lanes.finish
+        if self._shop.away is not None:
+            return None
+        now = self._shop.clock.monotonic()
+        for _ in range(self._free(desk, "finish")):
+            keys = lane.take(now, 1)
+            if not keys:
+                break
+            self._start(desk, "finish", desk.downloads, self._deliveries.finish, keys[0], keys)
+        return self._later(lane.next_due(), now)
+
+    @staticmethod
+    def _later(due: float | None, now: float) -> float | None:
+        """What is due already waits for a place in a pool, and the end of a step wakes us."""
+        return due if due is not None and due > now else None
+
+    def _reopen(self, desk: Desk) -> float | None:
+        """A closed account is asked, at no cost, whether it would work again."""
+        account = desk.account
+        if account.check_due() and account.name not in self._checking:
+            self._checking.add(account.name)
+            self._start(desk, CHECK_BUSY, desk.controls, self._check, account.name, [])
+        return account.next_admission() if account.standing().door is Door.CLOSED else None
+
+    def _check(self, desk: Desk, account: str) -> None:
+        try:
+            desk.provider.check()
+        except NoRoomError:
+            # Still due; the window frees by itself.
+            return
+        except ServiceError as error:
+            desk.account.still_closed(error.code)
+        else:
+            desk.account.half_open()
+            self._shop.log.info("account.trial", provider=desk.name)
+        finally:
+            self._checking.discard(account)
+
+    def wait_idle(self, deadline: float) -> bool:
+        """Wait until no step runs any more, or until the monotonic `deadline`; says which."""
+        clock = self._shop.clock
+        with self._idle:
+            while sum(self._busy.values()) and clock.monotonic() < deadline:
+                self._idle.wait(max(0.0, min(0.5, deadline - clock.monotonic())))
+            return not sum(self._busy.values())
+
+    # -- pools ----------------------------------------------------------------------------------------------
+
+    def _free(self, desk: Desk, what: str) -> int:
+        return max(0, TRANSFERS - self._busy.get((desk.name, what), 0))
+
+    def _start(
+        self,
+        desk: Desk,
+        what: str,
+        pool: ThreadPoolExecutor,
+        step: Callable[..., None],
+        work: Any,
+        keys: Sequence[str],
+    ) -> None:
+        with self._lock:
+            place = (desk.name, what)
+            self._busy[place] = self._busy.get(place, 0) + 1
+        pool.submit(self._run, desk, what, step, work, keys)
+
+    def _run(self, desk: Desk, what: str, step: Callable[..., None], work: Any, keys: Sequence[str]) -> None:
+        """One step in a pool. A step that breaks is told, and its work is tried again later."""
+        shop = self._shop
+        try:
+            step(desk, work)
+        except JournalBrokenError as error:
+            self._died(str(error))
+        except Exception:
+            shop.log.exception("step.broke", step=what, provider=desk.name, keys=list(keys))
+            lane: Agenda = getattr(desk.lanes, what, Agenda())
+            for key in keys:
+                shop.again(lane, key, "internal.error")
+        finally:
+            with self._lock:
+                self._busy[desk.name, what] -= 1
+                self._idle.notify_all()
+            shop.wake()

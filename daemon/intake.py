@@ -1,0 +1,259 @@
+"""From drop to claimed: what lies in the inboxes, what rests, what is left alone, and the claim itself.
+
+The scan is the truth. Everything kept between two scans is derived anew from each listing, so that nothing
+"seen before" can hide a file; events only say which folder to look at now.
+"""
+
+import os
+import secrets
+from collections.abc import Collection
+
+from daemon import disk, formats, kernel, names
+from daemon.clock import stamp
+from daemon.desks import Desk
+from daemon.folders import Place, Seen
+from daemon.job import Job
+from daemon.stability import (
+    Lease,
+    Reason,
+    Resting,
+    Settle,
+    Signature,
+    Take,
+    TryLease,
+    Verdict,
+    Wait,
+    judge,
+    look,
+)
+from daemon.submission import CHANGED_REST_S, vet
+from daemon.workshop import Workshop, enter
+
+_REPORTED = {
+    "link": "a symbolic link, never followed",
+    "other": "no regular file",
+    "linked": "it has several names (hard links)",
+    "deep": "too many folders deep",
+}
+
+
+class Intake:
+    """Scans and claims; used by one thread at a time."""
+
+    def __init__(self, shop: Workshop, settle: Settle, ignore: Collection[str]) -> None:
+        self._shop = shop
+        self._settle = settle
+        self._ignore = tuple(ignore)
+        self._resting: dict[Place, Resting] = {}
+        self._first_seen: dict[Place, str] = {}
+        self._why: dict[Place, str] = {}
+        self._left: dict[str, str] = {}
+        self._due: dict[tuple[str, str], float] = {}
+        self._seen: set[Place] = set()
+        self._last_id = 0
+
+    def scan(self, only: Collection[tuple[str, str]] | None, whole: Collection[str]) -> int:
+        """Look at all language folders, or at `only` these and those where a rest ends; claim what is complete.
+
+        `whole` are paths below the root of which an event said that they were renamed in. Returns how many
+        were claimed. Raises ShareAwayError.
+        """
+        now = self._shop.clock.monotonic()
+        claimed = 0
+        with self._shop.folders.opened() as root:
+            if only is None:
+                folders = self._folders(root)
+            else:
+                folders = sorted({*only, *(key for key, due in self._due.items() if due <= now)})
+            for provider, folder in folders:
+                desk = self._shop.desks.get(provider)
+                if desk is not None and not names.never_touched(folder, self._ignore):
+                    claimed += self._scan_folder(root, desk, folder, whole)
+            self._forget_gone(None if only is None else set(folders))
+        return claimed
+
+    def next_look(self) -> float | None:
+        """The monotonic moment when the first of what rests may be complete."""
+        return min(self._due.values(), default=None)
+
+    @property
+    def resting(self) -> list[tuple[Place, Resting, str]]:
+        """What rests, since when, and the code of why."""
+        return [(place, rest, self._why.get(place, "")) for place, rest in list(self._resting.items())]
+
+    @property
+    def left(self) -> dict[str, str]:
+        """What is left alone, by path below the root, and why."""
+        return dict(self._left)
+
+    def _scan_folder(self, root: int, desk: Desk, folder: str, whole: Collection[str]) -> int:
+        self._due.pop((desk.name, folder), None)
+        claimed = 0
+        seen: set[Place] = set()
+        for found in self._shop.folders.listing(root, desk.name, folder):
+            if self._shop.stopping.is_set():
+                break
+            seen.add(found.place)
+            claimed += self._consider(root, desk, found, whole)
+        self._seen |= seen
+        return claimed
+
+    # -- which folders --------------------------------------------------------------------------------------
+
+    def _folders(self, root: int) -> list[tuple[str, str]]:
+        """Every language folder of a known provider; what lies beside them stays, with one warning."""
+        self._left = {}
+        found = []
+        for provider, entry in self._shop.folders.providers_and_languages(root):
+            path = os.path.join("inbox", provider, entry.name)
+            if names.never_touched(entry.name, self._ignore):
+                continue
+            if entry.kind != "folder":
+                self._leave(path, "not in a language folder: inbox/<provider>/<lang>/")
+            elif provider in self._shop.desks:
+                found.append((provider, entry.name))
+            elif not provider and entry.name not in self._shop.desks:
+                self._leave(path, "no provider of this name is configured")
+        return found
+
+    def _leave(self, path: str, why: str) -> None:
+        self._left[path] = why
+        self._shop.warn_once((path, why), "drop.ignored", path=names.shown(path), why=why)
+
+    def _forget_gone(self, only: set[tuple[str, str]] | None) -> None:
+        seen, self._seen = self._seen, set()
+        for place in list(self._resting):
+            if place not in seen and (only is None or (place.provider, place.folder) in only):
+                self._drop(place)
+
+    def _drop(self, place: Place) -> None:
+        for memory in (self._resting, self._first_seen, self._why):
+            memory.pop(place, None)
+
+    # -- one entry ------------------------------------------------------------------------------------------
+
+    def _consider(self, root: int, desk: Desk, found: Seen, whole: Collection[str]) -> bool:
+        """Look at one entry; says whether it was claimed."""
+        place, entry = found.place, found.entry
+        if names.never_touched(entry.name, self._ignore) or entry.stat is None:
+            return False
+        odd = self._odd(entry)
+        if odd is not None:
+            self._leave(place.path("inbox"), _REPORTED[odd])
+            return False
+        if entry.name.endswith(".error.json") and self._shop.folders.is_own_sidecar(root, place):
+            return False
+        now = self._shop.clock.monotonic()
+        signature = signature_of(entry.stat)
+        arrived = place.path("inbox") in whole
+        rest = look(self._resting.get(place), signature, now, arrived_whole=arrived)
+        self._resting[place] = rest
+        self._first_seen.setdefault(place, stamp(self._shop.clock.now()))
+        verdict = judge(rest, now, settle=self._settle, lease=None, shows_end=None)
+        if isinstance(verdict, TryLease):
+            verdict = self._try(root, desk, place, rest)
+        if isinstance(verdict, Wait):
+            self._why[place] = verdict.reason.value
+            folder = (place.provider, place.folder)
+            self._due[folder] = min(self._due.get(folder, verdict.until), verdict.until)
+        return place not in self._resting
+
+    @staticmethod
+    def _odd(entry: disk.Entry) -> str | None:
+        if entry.kind == "folder":
+            return "deep"
+        if entry.kind != "file":
+            return entry.kind
+        assert entry.stat is not None
+        return "linked" if entry.stat.st_nlink > 1 else None
+
+    def _try(self, root: int, desk: Desk, place: Place, rest: Resting) -> Verdict:
+        """Open the drop, take the lease, look at its end; claim it while the lease holds writers off."""
+        shop = self._shop
+        try:
+            descriptor = disk.open_file(root, place.path("inbox"))
+        except OSError as error:
+            # Not ours to read: the claim needs no reading, and the sidecar will say what is wrong.
+            if error.errno in disk.FOR_NOW or isinstance(error, FileNotFoundError):
+                return Wait(shop.clock.monotonic() + self._settle.slow_s, Reason.SETTLING)
+            descriptor = -1
+        try:
+            lease, ends = Lease.UNAVAILABLE, None
+            if descriptor >= 0:
+                lease = Lease(kernel.take_lease(descriptor))
+                ends = formats.shows_end(
+                    names.extension(place.base),
+                    rest.signature.size,
+                    lambda offset, length: disk.read(descriptor, length, offset),
+                )
+            verdict = judge(rest, shop.clock.monotonic(), settle=self._settle, lease=lease, shows_end=ends)
+            if isinstance(verdict, Take):
+                self._claim(root, desk, place, rest, verdict)
+            return verdict
+        finally:
+            if descriptor >= 0:
+                kernel.release_lease(descriptor)
+                disk.close(descriptor)
+
+    # -- claim ----------------------------------------------------------------------------------------------
+
+    def _claim(self, root: int, desk: Desk, place: Place, rest: Resting, verdict: Take) -> None:
+        shop = self._shop
+        job_id = self._new_id()
+        try:
+            after = shop.folders.claim(root, place, job_id)
+        except FileNotFoundError:
+            self._drop(place)
+            return
+        except OSError as error:
+            self._leave(place.path("inbox"), f"cannot be moved: {error.strerror}")
+            return
+        if after.stat is None or not rest.signature.survived_rename(signature_of(after.stat)):
+            changed = CHANGED_REST_S
+        else:
+            changed = 0.0
+        shown = signature_of(after.stat) if after.stat else rest.signature
+        self.take_in(desk, place, job_id, shown, self._first_seen[place], rest_s=changed)
+        shop.folders.forget_sidecar(root, place)
+        if verdict.warning:
+            shop.log.warning("drop.odd", job=job_id, file=names.shown(place.name), why=verdict.warning)
+        self._drop(place)
+
+    def take_in(
+        self, desk: Desk, place: Place, job: str, shown: Signature, dropped_at: str, *, rest_s: float = 0.0
+    ) -> None:
+        """Record a claimed file as a job and let it go its way; at once to `failed/` when it cannot be sent."""
+        shop = self._shop
+        claimed = self.record(place, job, shown, dropped_at)
+        refusal = vet(desk, claimed, claimed.size) if not rest_s else None
+        if refusal is not None:
+            shop.fail(claimed, refusal, "claim")
+        elif rest_s:
+            shop.put(desk.lanes.submit, job, rest_s, "drop.changing")
+        else:
+            enter(shop, claimed)
+
+    def record(self, place: Place, job: str, shown: Signature, dropped_at: str) -> Job:
+        """The event of a claim; the rename has been made before."""
+        return self._shop.journal.append(
+            job,
+            "claimed",
+            provider=place.provider,
+            folder=place.folder,
+            name=place.name,
+            size=shown.size,
+            mtime_ns=shown.mtime_ns,
+            inode=shown.inode,
+            dropped_at=dropped_at,
+        )
+
+    def _new_id(self) -> str:
+        """Ids of one process rise strictly, so that jobs keep the order of their claims."""
+        now_ms = int(self._shop.clock.now().timestamp() * 1000)
+        self._last_id = max(now_ms, self._last_id + 1)
+        return names.job_id(self._last_id, secrets.randbits(30))
+
+
+def signature_of(found: os.stat_result) -> Signature:
+    """What a file's stat says about whether it is still the same."""
+    return Signature(found.st_size, found.st_mtime_ns, found.st_ctime_ns, found.st_ino)

@@ -1,0 +1,123 @@
+"""What is in flight: one look at a batch of parts, and what follows for each of them."""
+
+from collections.abc import Sequence
+
+from daemon import policy
+from daemon.clock import seconds_between
+from daemon.desks import Desk
+from daemon.errors import (
+    BlockedError,
+    NoRoomError,
+    RejectedError,
+    ServiceError,
+    ThrottledError,
+    TransientError,
+)
+from daemon.job import AT_THE_SERVICE, Job, PartStage, PartState
+from daemon.providers.base import Failed, Look, Lost, Ready, Running
+from daemon.workshop import Workshop, split_key
+
+
+class Polls:
+    """Looks at what the service does; changes nothing there."""
+
+    def __init__(self, shop: Workshop) -> None:
+        self._shop = shop
+        self._first_lost: dict[str, float] = {}
+
+    def run(self, desk: Desk, keys: Sequence[str]) -> None:
+        """One look at up to a batch of parts."""
+        shop = self._shop
+        wanted: dict[str, list[str]] = {}
+        for key in keys:
+            _, part = self._part(key)
+            if part is not None and part.stage is PartStage.ACCEPTED and part.ref is not None:
+                wanted.setdefault(part.ref, []).append(key)
+        if not wanted:
+            return
+        everything = [key for same in wanted.values() for key in same]
+        try:
+            looks = desk.provider.poll(list(wanted))
+        except NoRoomError as error:
+            for key in everything:
+                shop.put_until(desk.lanes.poll, key, error.until, "account.window")
+            return
+        except ServiceError as error:
+            for key in everything:
+                self._trouble(desk, key, error)
+            return
+        for ref, same in wanted.items():
+            for key in same:
+                look = looks.get(ref)
+                self._follow(desk, key, look or TransientError("service.unreadable", "left out of the answer"))
+
+    def _part(self, key: str) -> tuple[Job | None, PartState | None]:
+        name, index = split_key(key)
+        job = self._shop.journal.get(name)
+        if job is None or job.state not in AT_THE_SERVICE:
+            return job, None
+        return job, job.parts[index]
+
+    def _follow(self, desk: Desk, key: str, look: Look | ServiceError) -> None:
+        job, part = self._part(key)
+        if job is None or part is None:
+            return
+        if isinstance(look, ServiceError):
+            self._trouble(desk, key, look)
+            return
+        desk.account.answered()
+        if not isinstance(look, Lost):
+            self._first_lost.pop(key, None)
+            self._shop.went_well(key)
+        if isinstance(look, Running):
+            self._running(desk, job, part, key, look)
+        elif isinstance(look, Ready):
+            self._ready(desk, job, key, look)
+        elif part.inherited:
+            self._of_no_use(desk, job, key, look.error)
+        elif isinstance(look, Failed):
+            self._shop.fail(job, look.error, "poll")
+        else:
+            self._lost(desk, job, key, look)
+
+    def _running(self, desk: Desk, job: Job, part: PartState, key: str, look: Running) -> None:
+        shop = self._shop
+        if look.word and look.word not in desk.capabilities.running_words:
+            shop.warn_once((desk.name, look.word), "status.unknown", provider=desk.name, word=look.word)
+        now = shop.clock.now()
+        age = seconds_between(part.submitted_at or now, now)
+        if age >= desk.settings.deadline:
+            hours = f"{desk.settings.deadline / 3600:.3g} hours"
+            shop.fail(job, RejectedError("deadline.passed", facts={"deadline": hours}), "poll")
+            return
+        wait = policy.next_look(age, desk.poll_every_s, desk.poll_at_most_s)
+        shop.put(desk.lanes.poll, key, wait)
+
+    def _ready(self, desk: Desk, job: Job, key: str, look: Ready) -> None:
+        _, index = split_key(key)
+        news = {} if look.ref is None else {"ref": look.ref}
+        costs = {} if look.cost is None else {"cost": look.cost}
+        if self._shop.record(job.id, "ready", part=index, **news, **costs) is not None:
+            self._shop.put(desk.lanes.fetch, key, 0.0)
+
+    def _of_no_use(self, desk: Desk, job: Job, key: str, error: ServiceError) -> None:
+        """The reference of an earlier attempt gives nothing any more: this job is submitted on its own."""
+        _, index = split_key(key)
+        if self._shop.record(job.id, "refused", part=index, why={"code": error.code, "inherited": True}):
+            self._shop.put(desk.lanes.submit, job.id, 0.0)
+
+    def _lost(self, desk: Desk, job: Job, key: str, look: Lost) -> None:
+        shop = self._shop
+        first = self._first_lost.setdefault(key, shop.clock.monotonic())
+        shop.again(desk.lanes.poll, key, look.error.code)
+        if policy.lost_for_good(shop.tries(key), shop.clock.monotonic() - first):
+            desk.lanes.poll.drop(key)
+            shop.fail(job, look.error, "poll")
+
+    def _trouble(self, desk: Desk, key: str, error: ServiceError) -> None:
+        """No answer about the part: it stays in flight and is looked at again."""
+        if isinstance(error, ThrottledError):
+            desk.account.pause(error.retry_after_s)
+        elif isinstance(error, BlockedError):
+            desk.account.close(error.code, ask_first=True)
+        self._shop.again(desk.lanes.poll, key, error.code)

@@ -1,0 +1,315 @@
+"""From claimed to accepted: look at the drop, hand it over once, and never twice.
+
+`submitting` is durable before the first byte of a request that can cost money. Afterwards only a proven "not
+accepted" leads to another try; everything else is uncertain and asked for, or left to a person.
+"""
+
+import contextlib
+from collections.abc import Iterator
+
+from daemon import disk, kernel, names, policy
+from daemon.accounts import Account
+from daemon.desks import Desk
+from daemon.errors import (
+    BabeldropError,
+    BlockedError,
+    CapacityError,
+    DocumentChangedError,
+    NoRoomError,
+    RejectedError,
+    ServiceError,
+    ShareAwayError,
+    ThrottledError,
+    TransferCutError,
+    TransientError,
+    UncertainError,
+)
+from daemon.job import AT_THE_SERVICE, Job, PartStage, PartState
+from daemon.languages import Route, UnknownLanguageError
+from daemon.originals import Original
+from daemon.providers.base import Absent, Accepted, Attempt, Found, Intent, Part
+from daemon.spool import Sink
+from daemon.workshop import Workshop, part_key, place_of
+
+CHANGED_REST_S = 5.0
+BUSY_REST_S = 1.0
+_STOPPED = "the daemon was stopped while the file was being handed over"
+
+
+def vet(desk: Desk, job: Job, size: int) -> RejectedError | None:
+    """What already its name and size say against a drop; costs nothing and opens nothing."""
+    facts = desk.capabilities
+    extension = names.extension(job.name)
+    if size == 0:
+        return RejectedError("drop.empty")
+    if extension not in facts.extensions:
+        shown = f".{extension}" if extension else "nameless"
+        known = ", ".join(f".{one}" for one in sorted(facts.extensions))
+        return RejectedError("drop.type", facts={"extension": shown, "extensions": known})
+    if facts.max_bytes is not None and size > facts.max_bytes:
+        return RejectedError("drop.too_large", facts={"size": f"{size:,}", "limit": f"{facts.max_bytes:,} bytes"})
+    try:
+        desk.route(job.folder)
+    except UnknownLanguageError as error:
+        near = f" (perhaps {', '.join(error.suggestions)})" if error.suggestions else ""
+        return RejectedError("language.unknown", str(error), facts={"suggestions": near})
+    return None
+
+
+class _Reservation:
+    """A place in the account, kept from the moment a job is chosen until its submission takes one."""
+
+    def __init__(self, account: Account, job: str) -> None:
+        self._account = account
+        self._job = job
+        self._held = True
+
+    def renew(self) -> bool:
+        """Hold a place again, for the next part; False when there is none."""
+        self._held = self._held or self._account.reserve(self._job)
+        return self._held
+
+    def give_back(self) -> None:
+        if self._held:
+            self._held = False
+            self._account.unreserve()
+
+
+class Submissions:
+    """The step that spends money."""
+
+    def __init__(self, shop: Workshop) -> None:
+        self._shop = shop
+
+    def run(self, desk: Desk, key: str) -> None:
+        """Submit what is new of a job. The caller has reserved a place in the account."""
+        shop = self._shop
+        lane = desk.lanes.submit
+        place = _Reservation(desk.account, key)
+        try:
+            job = shop.journal.get(key)
+            if job is None or self._settle(desk, job):
+                return
+            if job.state in AT_THE_SERVICE and any(part.stage is PartStage.NEW for part in job.parts):
+                self._submit(desk, job, place)
+        except ShareAwayError as error:
+            shop.freeze(str(error))
+            shop.put(lane, key, policy.SHARE_LOOK_S, "share.away")
+        except DocumentChangedError:
+            shop.put(lane, key, CHANGED_REST_S, "drop.changing")
+        except TransferCutError:
+            shop.put(lane, key, 0.0)
+        except NoRoomError as error:
+            shop.put_until(lane, key, error.until, "account.window")
+        except ServiceError as error:
+            # Preparing or recovering needed the network and did not get through.
+            shop.again(lane, key, error.code)
+        finally:
+            place.give_back()
+            shop.wake()
+
+    # -- submissions of which nobody knows ------------------------------------------------------------------
+
+    def _settle(self, desk: Desk, job: Job) -> bool:
+        """Find out what became of submissions whose record ends in `submitting`; says if there were any."""
+        uncertain = [index for index, part in enumerate(job.parts) if part.stage is PartStage.SUBMITTING]
+        for index in uncertain:
+            self._ask(desk, job, index, UncertainError("submit.uncertain", facts={"reason": _STOPPED}))
+        return bool(uncertain)
+
+    def _ask(self, desk: Desk, job: Job, index: int, error: ServiceError) -> None:
+        """Ask the service where it can be asked; else the administrator's choice decides.
+
+        Raises ServiceError when the asking itself got no answer: the part stays as it is.
+        """
+        shop = self._shop
+        part = job.parts[index]
+        assert part.submitted_at is not None
+        intent = Intent(
+            attempt=_attempt(job, part.attempt),
+            part=index,
+            route=desk.route(job.folder),
+            submitted_at=part.submitted_at,
+            sha256=job.sha256 or "",
+        )
+        answer = desk.provider.recover(intent)
+        if isinstance(answer, Found):
+            shop.record(job.id, "accepted", part=index, ref=answer.ref, recovered=True)
+            shop.put(desk.lanes.poll, part_key(job.id, index), desk.poll_every_s)
+        elif isinstance(answer, Absent):
+            shop.record(job.id, "refused", part=index, why={"code": "submit.absent"})
+            shop.put(desk.lanes.submit, job.id, 0.0)
+        elif desk.settings.on_uncertain_submit == "resubmit":
+            shop.log.warning("submit.repeated", job=job.id, file=names.shown(job.name), provider=desk.name)
+            shop.record(job.id, "refused", part=index, why={"code": "submit.uncertain", "chosen": "resubmit"})
+            shop.put(desk.lanes.submit, job.id, 0.0)
+        else:
+            shop.fail(job, error, "submit")
+
+    # -- the attempt ----------------------------------------------------------------------------------------
+
+    def _submit(self, desk: Desk, job: Job, place: _Reservation) -> None:
+        with self._opened(job) as original:
+            if original is None:
+                return
+            refusal = vet(desk, job, original.size)
+            if refusal is not None:
+                self._shop.fail(job, refusal, "claim")
+                return
+            route = desk.route(job.folder)
+            if self._inherit(desk, job, original, route):
+                return
+            number = 1 + min(part.attempt for part in job.parts if part.stage is PartStage.NEW)
+            for part in desk.provider.prepare(original, route, _attempt(job, number)):
+                state = _state(self._shop.journal.get(job.id), part)
+                if state is None:
+                    return
+                if state.stage is PartStage.NEW and not self._submit_part(desk, job, part, state, place):
+                    return
+
+    @contextlib.contextmanager
+    def _opened(self, job: Job) -> Iterator[Original | None]:
+        """The original, at rest and hashed; None when the job went elsewhere instead."""
+        shop = self._shop
+        original: Original | None = None
+        try:
+            with shop.folders.opened() as root:
+                descriptor = shop.folders.open_original(root, place_of(job), job.id)
+            if kernel.take_lease(descriptor) == "busy":
+                disk.close(descriptor)
+                shop.put(shop.desks[job.provider].lanes.submit, job.id, BUSY_REST_S, "drop.busy")
+            else:
+                kernel.release_lease(descriptor)
+                original = Original(descriptor, place_of(job).base, shop.stopping.is_set)
+        except FileNotFoundError:
+            shop.fail(job, RejectedError("drop.gone"), "claim")
+        except OSError as error:
+            if error.errno in disk.FOR_NOW:
+                shop.again(shop.desks[job.provider].lanes.submit, job.id, "drop.unreadable")
+            else:
+                shop.fail(job, RejectedError("drop.unreadable", error.strerror), "claim")
+        try:
+            yield original
+        finally:
+            if original is not None:
+                original.close()
+
+    def _inherit(self, desk: Desk, job: Job, original: Original, route: Route) -> bool:
+        """Ask for what was paid before: a failed job with the same bytes, provider and route."""
+        if len(job.parts) != 1 or job.parts[0].attempt or job.parts[0].inherited:
+            return False
+        earlier = self._shop.journal.paid(original.sha256, desk.name, _route(route))
+        if earlier is None or len(earlier.refs) != len(earlier.parts):
+            return False
+        for index, ref in enumerate(earlier.refs):
+            self._shop.record(
+                job.id,
+                "accepted",
+                part=index,
+                of=len(earlier.refs),
+                ref=ref,
+                sha256=original.sha256,
+                route=_route(route),
+                **{"from": earlier.id},
+            )
+            self._shop.put(desk.lanes.poll, part_key(job.id, index), 0.0)
+        return True
+
+    def _submit_part(self, desk: Desk, job: Job, part: Part, state: PartState, place: _Reservation) -> bool:
+        """One billable request; False when the rest of the job has to wait."""
+        shop, account = self._shop, desk.account
+        room, until = account.room("submit")
+        if not room:
+            raise NoRoomError(until)
+        if not place.renew() or not account.may_send(job.id):
+            shop.put(desk.lanes.submit, job.id, 0.0, "account.closed")
+            return False
+        with self._sink(desk, job, part.index) as sink:
+            shop.journal.append(
+                job.id,
+                "submitting",
+                part=part.index,
+                of=part.of,
+                attempt=state.attempt + 1,
+                sha256=part.document.sha256,
+                route=_route(part.route),
+            )
+            place.give_back()
+            try:
+                accepted = desk.provider.submit(part, sink)
+            except (ServiceError, NoRoomError, DocumentChangedError, TransferCutError) as error:
+                account.submission_ended(job.id, sane=isinstance(error, RejectedError))
+                self._not_taken(desk, job, part.index, error)
+                return False
+            if sink is not None:
+                sink.finish()
+        account.submission_ended(job.id, sane=True)
+        self._taken(desk, job, part.index, accepted)
+        return True
+
+    @contextlib.contextmanager
+    def _sink(self, desk: Desk, job: Job, part: int) -> Iterator[Sink | None]:
+        """Where the result of a blocking service goes; others bring none with their answer."""
+        if not desk.capabilities.blocking:
+            yield None
+            return
+        with self._shop.spool.sink(job.id, part) as sink:
+            yield sink
+
+    def _taken(self, desk: Desk, job: Job, index: int, accepted: Accepted) -> None:
+        shop = self._shop
+        costs = {} if accepted.cost is None else {"cost": accepted.cost}
+        shop.record(job.id, "accepted", part=index, ref=accepted.ref, **costs)
+        shop.went_well(job.id)
+        if accepted.ref is None:
+            shop.record(job.id, "ready", part=index, extension=accepted.extension)
+            shop.put(desk.lanes.fetch, part_key(job.id, index), 0.0)
+        else:
+            shop.put(desk.lanes.poll, part_key(job.id, index), desk.poll_every_s)
+
+    def _not_taken(self, desk: Desk, job: Job, index: int, error: BabeldropError) -> None:
+        """What follows from a submission that brought no reference. Raises what `run` has an answer to."""
+        shop = self._shop
+        if isinstance(error, UncertainError):
+            shop.log.warning("submit.uncertain", job=job.id, provider=desk.name, why=str(error))
+            desk.account.close("submit.uncertain", ask_first=True)
+            self._ask(desk, shop.journal.get(job.id) or job, index, error)
+        elif isinstance(error, RejectedError):
+            shop.fail(job, error, "submit")
+        else:
+            self._refused(desk, job, index, error)
+
+    def _refused(self, desk: Desk, job: Job, index: int, error: BabeldropError) -> None:
+        """Proven not accepted: the job goes back to `claimed`, and the account learns from it."""
+        shop = self._shop
+        code = error.code if isinstance(error, ServiceError) else type(error).__name__
+        shop.record(job.id, "refused", part=index, why={"code": code})
+        if not isinstance(error, ServiceError):
+            raise error
+        account = desk.account
+        if isinstance(error, ThrottledError):
+            account.pause(error.retry_after_s)
+        elif isinstance(error, CapacityError):
+            account.hold()
+        elif isinstance(error, BlockedError):
+            account.close(error.code, ask_first=True)
+        elif isinstance(error, TransientError):
+            account.close(error.code, ask_first=False)
+        shop.log.info("submit.refused", job=job.id, provider=desk.name, why=str(error))
+        shop.put(desk.lanes.submit, job.id, 0.0, error.code)
+
+
+def _state(job: Job | None, part: Part) -> PartState | None:
+    """What the journal knows of a part; None when the job has ended. Parts nobody submitted yet are new."""
+    if job is None or job.state not in AT_THE_SERVICE:
+        return None
+    return job.parts[part.index] if part.index < len(job.parts) else PartState()
+
+
+def _attempt(job: Job, number: int) -> Attempt:
+    base = place_of(job).base
+    return Attempt(job=job.id, number=number, sent_name=names.sent_name(base, job.id, number))
+
+
+def _route(route: Route) -> str:
+    return f"{route.source or 'auto'}-to-{route.target}"

@@ -1,0 +1,191 @@
+"""What the steps of a job share: where things are, how a step ends, and what is known only while running.
+
+A step ends in one of three ways: it puts the job (or part) into a lane for a later moment with the reason why
+it waits, it fails the job, or it records an event that leads to the next step.
+"""
+
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from structlog.typing import FilteringBoundLogger
+
+from daemon import policy, sidecar
+from daemon.agenda import Agenda
+from daemon.clock import Clock
+from daemon.desks import Desk
+from daemon.errors import ServiceError
+from daemon.folders import Folders, Place
+from daemon.job import AT_THE_SERVICE, IllegalMoveError, Job, PartStage, State
+from daemon.journal import Journal
+from daemon.spool import Spool
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """Why a job or part is not being worked on, and until when (monotonic)."""
+
+    until: float
+    why: str
+
+
+@dataclass(kw_only=True)
+class Workshop:
+    clock: Clock
+    journal: Journal
+    folders: Folders
+    spool: Spool
+    desks: dict[str, Desk]
+    log: FilteringBoundLogger
+    stopping: threading.Event
+    delete_originals: bool
+    wake: Callable[[], None]
+    """Have the engine look at its lanes now."""
+    waiting: dict[str, Waiting] = field(default_factory=dict)
+    away: str | None = None
+    """Why the share is away; None while it is there."""
+    counts: Counter[State] = field(default_factory=Counter)
+    ended: Counter[State] = field(default_factory=Counter)
+    warned: set[tuple[str, str]] = field(default_factory=set)
+    on_closed: Callable[[Job], None] = lambda _job: None
+    """Told of every job that ends; called while the journal is locked, so it only takes note."""
+    _tries: Counter[str] = field(default_factory=Counter)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def __post_init__(self) -> None:
+        for job in self.journal.alive():
+            self._changed(None, job)
+        self.journal.watch(self._changed)
+
+    def _changed(self, before: Job | None, after: Job) -> None:
+        """Called by the journal for every event, in order."""
+        if before is not None:
+            self.counts[before.state] -= 1
+        if after.alive:
+            self.counts[after.state] += 1
+        elif after.closed_as is not None:
+            self.ended[after.closed_as] += 1
+            self.on_closed(after)
+        desk = self.desks.get(after.provider)
+        if desk is not None:
+            change = after.occupied - (before.occupied if before else 0)
+            if change:
+                desk.account.occupy(change)
+
+    # -- how a step ends ------------------------------------------------------------------------------------
+
+    def put(self, lane: Agenda, key: str, after_s: float, why: str = "") -> None:
+        """Let a job or part wait in a lane for `after_s` seconds."""
+        due = self.clock.monotonic() + after_s
+        with self._lock:
+            if why:
+                self.waiting[key] = Waiting(due, why)
+            else:
+                self.waiting.pop(key, None)
+            lane.put(key, due)
+        self.wake()
+
+    def put_until(self, lane: Agenda, key: str, until: float, why: str) -> None:
+        self.put(lane, key, max(0.0, until - self.clock.monotonic()), why)
+
+    def again(self, lane: Agenda, key: str, why: str) -> None:
+        """Try the same step again after a wait that doubles with every try."""
+        with self._lock:
+            self._tries[key] += 1
+            count = self._tries[key]
+        wait = policy.doubling(count, policy.FIRST_RETRY_S, policy.LAST_RETRY_S, random.random())  # noqa: S311  spreads retries, guards nothing
+        self.put(lane, key, wait, why)
+
+    def tries(self, key: str) -> int:
+        return self._tries[key]
+
+    def went_well(self, key: str) -> None:
+        """The step that was tried again has worked."""
+        with self._lock:
+            self._tries.pop(key, None)
+            self.waiting.pop(key, None)
+
+    def record(self, job: str, event: str, **data: Any) -> Job | None:
+        """Record an event of a part; None when the job has meanwhile failed through another part."""
+        try:
+            return self.journal.append(job, event, **data)
+        except IllegalMoveError:
+            now = self.journal.get(job)
+            if now is None or now.state not in AT_THE_SERVICE:
+                return None
+            raise
+
+    def fail(self, job: Job, error: ServiceError, stage: str, facts: Mapping[str, str] | None = None) -> None:
+        """The job ends without a translation: its original goes to `failed/` with a sidecar."""
+        place = place_of(job)
+        desk = self.desks.get(job.provider)
+        known = sidecar.error_of(
+            error,
+            stage=stage,
+            provider=desk.title if desk else job.provider,
+            inbox=place.within("inbox"),
+            facts={"remote_id": ", ".join(job.refs) or "?", **(facts or {})},
+        )
+        if self.record(job.id, "failed", error=known) is not None:
+            self.to_finish(job)
+
+    def to_finish(self, job: Job) -> None:
+        desk = self.desks.get(job.provider)
+        if desk is not None:
+            self.put(desk.lanes.finish, job.id, 0.0)
+
+    def warn_once(self, key: tuple[str, str], event: str, **facts: Any) -> None:
+        """One warning for something that would otherwise be said at every scan or poll."""
+        if key not in self.warned:
+            self.warned.add(key)
+            self.log.warning(event, **facts)
+
+    # -- the share ------------------------------------------------------------------------------------------
+
+    def freeze(self, why: str) -> None:
+        """The share is away: infer nothing, write nothing below its mount point, say so once."""
+        with self._lock:
+            before, self.away = self.away, why
+        if before is None:
+            self.log.warning("share.away", why=why)
+
+    def thaw(self) -> None:
+        with self._lock:
+            before, self.away = self.away, None
+        if before is not None:
+            self.log.info("share.back")
+
+
+def place_of(job: Job) -> Place:
+    return Place(provider=job.provider, folder=job.folder, name=job.name)
+
+
+def part_key(job: str, part: int) -> str:
+    return f"{job}.{part}"
+
+
+def split_key(key: str) -> tuple[str, int]:
+    job, _, part = key.partition(".")
+    return job, int(part)
+
+
+def enter(shop: Workshop, job: Job) -> None:
+    """Put a job where it goes on: after its claim, and at every start."""
+    desk = shop.desks.get(job.provider)
+    if desk is None:
+        shop.waiting[job.id] = Waiting(float("inf"), "provider.removed")
+        return
+    if job.state not in AT_THE_SERVICE:
+        shop.put(desk.lanes.finish, job.id, 0.0)
+        return
+    for index, part in enumerate(job.parts):
+        key = part_key(job.id, index)
+        if part.stage is PartStage.ACCEPTED:
+            shop.put(desk.lanes.poll, key, 0.0)
+        elif part.stage is PartStage.READY:
+            shop.put(desk.lanes.fetch, key, 0.0)
+    if any(part.stage in (PartStage.NEW, PartStage.SUBMITTING) for part in job.parts):
+        shop.put(desk.lanes.submit, job.id, 0.0)
