@@ -1,0 +1,30 @@
+"""Expected errors as sentences on standard error, with the exit codes that the commands promise."""
+
+import contextlib
+from collections.abc import Iterator
+
+import typer
+
+from daemon.errors import ConfigError, StateError
+
+BAD_CONFIGURATION = 2
+
+
+@contextlib.contextmanager
+def exits() -> Iterator[None]:
+    """Turn what an administrator can mend into its sentences and exit code 2. Raises typer.Exit."""
+    try:
+        yield
+    except ConfigError as error:
+        for problem in error.problems:
+            typer.echo(str(problem), err=True)
+        count = len(error.problems)
+        typer.echo(f"{count} problem{'s' if count != 1 else ''}; nothing was started.", err=True)
+        raise typer.Exit(BAD_CONFIGURATION) from None
+    except StateError as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(BAD_CONFIGURATION) from None
+    except OSError as error:
+        where = f"{error.filename}: " if error.filename else ""
+        typer.echo(f"{where}{error.strerror or error}", err=True)
+        raise typer.Exit(BAD_CONFIGURATION) from None
