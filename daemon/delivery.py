@@ -11,7 +11,7 @@ from contextlib import ExitStack
 from dataclasses import replace
 from typing import Any
 
-from daemon import formats, messages, names, policy, sidecar
+from daemon import disk, formats, messages, names, policy, sidecar
 from daemon.clock import seconds_between
 from daemon.desks import Desk
 from daemon.errors import (
@@ -42,6 +42,7 @@ class Deliveries:
     def __init__(self, shop: Workshop) -> None:
         self._shop = shop
         self._at_work: set[str] = set()
+        self._odd: dict[str, str] = {}
         self._lock = threading.Lock()
 
     # -- fetch ----------------------------------------------------------------------------------------------
@@ -83,13 +84,41 @@ class Deliveries:
         job = self._shop.journal.get(split_key(key)[0])
         if job is None:
             return
-        error = None if desk.capabilities.assembles else unfit(job, sink, fetched)
+        error = None if desk.capabilities.assembles else self._unfit(job, key, sink, fetched)
         if error is not None:
             self._not_fetched(desk, key, error)
             return
         sink.finish()
         self._shop.went_well(key)
+        self._odd.pop(key, None)
         self._complete(desk, key, fetched)
+
+    def _unfit(self, job: Job, key: str, sink: Sink, fetched: Fetched) -> ServiceError | None:
+        """What the bytes say against a result: nothing there, an error page, another type, no end.
+
+        A document that shows no end is taken when the same bytes came twice: some programs write such files.
+        """
+        extension = fetched.extension or names.extension(job.name)
+        facts = {"extension": f".{extension}"}
+        if sink.size == 0:
+            return TransientError("result.empty")
+        if formats.error_page(extension, sink.head) and not self._was_one(job, extension):
+            return TransientError("result.wrong", "it is an error page", facts=facts)
+        if formats.sniff(extension, sink.head) is False:
+            return TransientError("result.wrong", facts=facts)
+        if formats.shows_end(extension, sink.size, sink.read_at) is False and self._odd.get(key) != sink.sha256:
+            self._odd[key] = sink.sha256
+            return TransientError("result.cut", "its end is missing")
+        return None
+
+    def _was_one(self, job: Job, extension: str) -> bool:
+        """Whether the original looks like an error page, too: a text that is HTML comes back as one."""
+        with self._shop.folders.opened() as root:
+            descriptor = self._shop.folders.open_original(root, place_of(job), job.id)
+        try:
+            return formats.error_page(extension, disk.read(descriptor, formats.HEAD, 0))
+        finally:
+            disk.close(descriptor)
 
     def _not_fetched(self, desk: Desk, key: str, error: Exception) -> None:
         """The result is not here: ask for the status again, or try again, until the deadline and longer."""
@@ -117,7 +146,7 @@ class Deliveries:
         now = shop.clock.now()
         since = seconds_between(job.parts[index].submitted_at or now, now)
         if shop.tries(key) >= _ENOUGH_TRIES and since >= desk.settings.deadline:
-            lane.drop(key)
+            shop.drop(lane, key)
             words = error.provider_message or messages.render(error.code, error.facts)[0]
             shop.fail(job, RejectedError("result.unusable", words), "fetch")
 
@@ -266,20 +295,6 @@ class Deliveries:
             shop.went_well(part_key(job.id, index))
         _tell(shop, desk, closed)
         return closed
-
-
-def unfit(job: Job, sink: Sink, fetched: Fetched) -> ServiceError | None:
-    """What the bytes themselves say against a result: nothing there, an error page, another type, an end cut off."""
-    extension = fetched.extension or names.extension(job.name)
-    if sink.size == 0:
-        return TransientError("result.empty")
-    if formats.error_page(extension, sink.head):
-        return TransientError("result.wrong", "an error page", facts={"extension": f".{extension}"})
-    if formats.sniff(extension, sink.head) is False:
-        return TransientError("result.wrong", facts={"extension": f".{extension}"})
-    if formats.shows_end(extension, sink.size, sink.read_at) is False:
-        return TransientError("result.cut", "its end is missing")
-    return None
 
 
 def _tell(shop: Workshop, desk: Desk, job: Job) -> None:

@@ -14,7 +14,7 @@ from functools import partial
 from daemon.accounts import Account
 from daemon.agenda import Agenda
 from daemon.clock import Clock
-from daemon.languages import Route, route_for
+from daemon.languages import Route, UnknownLanguageError, route_for
 from daemon.providers import KINDS
 from daemon.providers.base import Capabilities, Provider
 from daemon.settings import ProviderSettings, Rate
@@ -22,6 +22,7 @@ from daemon.transport import Session
 
 TRANSFERS = 8
 CONTROLS = 4
+_MOST_ROUTES = 1000
 
 
 @dataclass(slots=True)
@@ -47,6 +48,7 @@ class Desk:
     uploads: ThreadPoolExecutor
     downloads: ThreadPoolExecutor
     controls: ThreadPoolExecutor
+    _routes: dict[str, Route | UnknownLanguageError] = field(default_factory=dict)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -58,12 +60,23 @@ class Desk:
 
     def route(self, folder: str) -> Route:
         """What a language folder asks for. Raises UnknownLanguageError."""
-        return route_for(
-            folder,
-            table=self.capabilities.languages,
-            listed=self.settings.languages,
-            default_source=self.settings.source_language,
-        )
+        found = self._routes.get(folder) or self._find_route(folder)
+        if len(self._routes) < _MOST_ROUTES:
+            self._routes[folder] = found
+        if isinstance(found, UnknownLanguageError):
+            raise UnknownLanguageError(found.folder, str(found), found.suggestions)
+        return found
+
+    def _find_route(self, folder: str) -> Route | UnknownLanguageError:
+        try:
+            return route_for(
+                folder,
+                table=self.capabilities.languages,
+                listed=self.settings.languages,
+                default_source=self.settings.source_language,
+            )
+        except UnknownLanguageError as error:
+            return error
 
     @property
     def poll_every_s(self) -> float:

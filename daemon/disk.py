@@ -211,6 +211,11 @@ def list_folder(folder: int) -> list[Entry]:
     return [Entry(name, lstat(folder, name)) for name in os.listdir(folder)]
 
 
+def names_in(folder: int) -> list[str]:
+    """The names in an open folder."""
+    return os.listdir(folder)
+
+
 def lstat(folder: int, name: str) -> os.stat_result | None:
     """The name's own stat, links not followed; None when it is not there or not to be seen."""
     try:

@@ -54,62 +54,55 @@ class Engine:
     # -- the lanes ------------------------------------------------------------------------------------------
 
     def _submit(self, desk: Desk) -> float | None:
-        lane, account = desk.lanes.submit, desk.account
-        if self._shop.away is not None:
+        shop, lane, account = self._shop, desk.lanes.submit, desk.account
+        if shop.away is not None:
             return None
-        now = self._shop.clock.monotonic()
         room, until = account.room("submit")
         for _ in range(min(room, self._free(desk, "submit"))):
-            key = lane.peek(now)
+            key = shop.peek(lane)
             if key is None:
                 break
             if not account.reserve(key):
                 return account.next_admission()
-            lane.take(now, 1)
+            shop.take(lane, 1)
             self._start(desk, "submit", desk.uploads, self._submissions.run, key, [key])
-        if not len(lane):
-            return None
-        return until if not room else self._later(lane.next_due(), now)
+        due = shop.next_due(lane)
+        return until if due is not None and not room else self._later(due)
 
     def _poll(self, desk: Desk) -> float | None:
-        lane = desk.lanes.poll
-        now = self._shop.clock.monotonic()
+        shop, lane = self._shop, desk.lanes.poll
         room, until = desk.account.room("status")
-        batch = desk.capabilities.poll_batch
         for _ in range(min(room, self._free(desk, "poll"))):
-            keys = lane.take(now, batch)
+            keys = shop.take(lane, desk.capabilities.poll_batch)
             if not keys:
                 break
             self._start(desk, "poll", desk.controls, self._polls.run, keys, keys)
-        due = lane.next_due()
-        return max(due, until) if due is not None and not room else self._later(due, now)
+        due = shop.next_due(lane)
+        return max(due, until) if due is not None and not room else self._later(due)
 
     def _fetch(self, desk: Desk) -> float | None:
-        lane = desk.lanes.fetch
-        now = self._shop.clock.monotonic()
+        shop, lane = self._shop, desk.lanes.fetch
         for _ in range(self._free(desk, "fetch")):
-            keys = lane.take(now, desk.capabilities.fetch_batch)
+            keys = shop.take(lane, desk.capabilities.fetch_batch)
             if not keys:
                 break
             self._start(desk, "fetch", desk.downloads, self._deliveries.fetch, keys, keys)
-        return self._later(lane.next_due(), now)
+        return self._later(shop.next_due(lane))
 
     def _finish(self, desk: Desk) -> float | None:
-        lane = desk.lanes.finish
-        if self._shop.away is not None:
+        shop, lane = self._shop, desk.lanes.finish
+        if shop.away is not None:
             return None
-        now = self._shop.clock.monotonic()
         for _ in range(self._free(desk, "finish")):
-            keys = lane.take(now, 1)
+            keys = shop.take(lane, 1)
             if not keys:
                 break
             self._start(desk, "finish", desk.downloads, self._deliveries.finish, keys[0], keys)
-        return self._later(lane.next_due(), now)
+        return self._later(shop.next_due(lane))
 
-    @staticmethod
-    def _later(due: float | None, now: float) -> float | None:
+    def _later(self, due: float | None) -> float | None:
         """What is due already waits for a place in a pool, and the end of a step wakes us."""
-        return due if due is not None and due > now else None
+        return due if due is not None and due > self._shop.clock.monotonic() else None
 
     def _reopen(self, desk: Desk) -> float | None:
         """A closed account is asked, at no cost, whether it would work again."""

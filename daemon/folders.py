@@ -22,6 +22,7 @@ from daemon.journal import Identity
 
 MARKER = ".babeldrop"
 PRIVATE = 0o700
+SIDECAR = ".error.json"
 _MOST_LEVELS = 32
 
 
@@ -320,12 +321,21 @@ class Folders:
         return _first_free(place.base, job, unusable)
 
     def forget_sidecar(self, root: int, place: Place) -> None:
-        """The attempt is claimed: the sidecar of the one before goes, where its original is gone, too."""
+        """The attempt is claimed: the sidecar of the one before goes, where its original is gone, too.
+
+        A name that is too long for the suffix has a sidecar whose name was cut; it tells its file inside.
+        """
         for top in ("failed", "inbox"):
             with contextlib.suppress(OSError), disk.folder(root, place.within(top)) as here:
                 beside = names.sidecar_name(place.base, "")
-                if _sidecar_of(here, beside) and not disk.exists(here, place.base):
-                    disk.unlink(here, beside)
+                if disk.exists(here, place.base):
+                    continue
+                candidates = [beside]
+                if not beside.startswith(place.base):
+                    candidates = [one for one in disk.names_in(here) if one.endswith(SIDECAR)]
+                for name in candidates:
+                    if _sidecar_for(here, name, place.base):
+                        disk.unlink(here, name)
 
     def is_own_sidecar(self, root: int, place: Place) -> bool:
         """Whether a drop is a sidecar that we wrote; such a file is never translated."""
@@ -356,6 +366,13 @@ def _first_free(base: str, job: str, taken: Callable[[str], bool]) -> str:
     while taken(name := names.fit(names.numbered(base, number), "", job)):
         number += 1
     return name
+
+
+def _sidecar_for(folder: int, name: str, base: str) -> bool:
+    try:
+        return sidecar.is_for(disk.read_small(folder, name), base)
+    except OSError:
+        return False
 
 
 def _sidecar_of(folder: int, name: str) -> str | None:

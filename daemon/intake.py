@@ -181,11 +181,7 @@ class Intake:
             lease, ends = Lease.UNAVAILABLE, None
             if descriptor >= 0:
                 lease = Lease(kernel.take_lease(descriptor))
-                ends = formats.shows_end(
-                    names.extension(place.base),
-                    rest.signature.size,
-                    lambda offset, length: disk.read(descriptor, length, offset),
-                )
+                ends = _shows_end(place.base, rest.signature.size, descriptor)
             verdict = judge(rest, shop.clock.monotonic(), settle=self._settle, lease=lease, shows_end=ends)
             if isinstance(verdict, Take):
                 self._claim(root, desk, place, rest, verdict)
@@ -252,6 +248,16 @@ class Intake:
         now_ms = int(self._shop.clock.now().timestamp() * 1000)
         self._last_id = max(now_ms, self._last_id + 1)
         return names.job_id(self._last_id, secrets.randbits(30))
+
+
+def _shows_end(name: str, size: int, descriptor: int) -> bool | None:
+    """`formats.shows_end` of an open drop; a file that cannot be read shows nothing."""
+    try:
+        return formats.shows_end(
+            names.extension(name), size, lambda offset, length: disk.read(descriptor, length, offset)
+        )
+    except OSError:
+        return None
 
 
 def signature_of(found: os.stat_result) -> Signature:

@@ -327,6 +327,6 @@ def _damage(path: str, reading: records.Reading) -> str:
     assert damage is not None
     return (
         f"{path}, line {damage.line}: {damage.why}. Nothing was started, because what was sent and paid stands "
-        f"there. `babeldrop repair` would keep the {len(reading.records)} records before it, put the rest aside, and treat "
-        "files in processing/ without a record as uncertain."
+        f"there. `babeldrop repair` would keep the {len(reading.records)} records before it, put the rest aside, "
+        "and treat what is then not sure to be unsent as uncertain."
     )

@@ -111,7 +111,7 @@ class Polls:
         first = self._first_lost.setdefault(key, shop.clock.monotonic())
         shop.again(desk.lanes.poll, key, look.error.code)
         if policy.lost_for_good(shop.tries(key), shop.clock.monotonic() - first):
-            desk.lanes.poll.drop(key)
+            shop.drop(desk.lanes.poll, key)
             shop.fail(job, look.error, "poll")
 
     def _trouble(self, desk: Desk, key: str, error: ServiceError) -> None:

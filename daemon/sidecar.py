@@ -43,7 +43,7 @@ def story(job: Job, *, kind: str, route: Route | None) -> dict[str, object]:
     return {
         "what_happened": error.pop("what_happened"),
         "what_to_do": error.pop("what_to_do"),
-        "file": names.shown(base) if hexed else base,
+        "file": _file_shown(base),
         **({"file_hex": hexed} if hexed else {}),
         "provider": job.provider,
         "kind": kind,
@@ -65,11 +65,26 @@ def story(job: Job, *, kind: str, route: Route | None) -> dict[str, object]:
 
 def job_of(data: bytes) -> str | None:
     """The job of a sidecar that was written here; None for any other content."""
+    found = _ours(data)
+    return found["job"] if found else None
+
+
+def is_for(data: bytes, base: str) -> bool:
+    """Whether this is a sidecar that was written here for a file of that name."""
+    found = _ours(data)
+    return found is not None and found.get("file") == _file_shown(base)
+
+
+def _ours(data: bytes) -> dict[str, Any] | None:
     try:
         found = json.loads(data)
     except ValueError:
         return None
     if not isinstance(found, dict) or found.get("schema") != SCHEMA or "what_happened" not in found:
         return None
-    job = found.get("job")
-    return job if isinstance(job, str) else None
+    return found if isinstance(found.get("job"), str) else None
+
+
+def _file_shown(base: str) -> str:
+    """A file's name as it stands in a sidecar: itself, or escaped where bytes are no UTF-8."""
+    return names.shown(base) if names.hex_of(base) else base

@@ -88,6 +88,26 @@ class Workshop:
             lane.put(key, due)
         self.wake()
 
+    def take(self, lane: Agenda, most: int) -> list[str]:
+        """Remove and return up to `most` of what is due in a lane."""
+        with self._lock:
+            return lane.take(self.clock.monotonic(), most)
+
+    def peek(self, lane: Agenda) -> str | None:
+        """What `take` would give next."""
+        with self._lock:
+            return lane.peek(self.clock.monotonic())
+
+    def next_due(self, lane: Agenda) -> float | None:
+        """The monotonic moment of the first thing in a lane."""
+        with self._lock:
+            return lane.next_due()
+
+    def drop(self, lane: Agenda, key: str) -> None:
+        """The job or part has nothing to wait for in this lane any more."""
+        with self._lock:
+            lane.drop(key)
+
     def put_until(self, lane: Agenda, key: str, until: float, why: str) -> None:
         self.put(lane, key, max(0.0, until - self.clock.monotonic()), why)
 

@@ -7,7 +7,7 @@ import typer
 from daemon import __version__
 from daemon.cli.demo import demo
 from daemon.cli.running import check, once, run
-from daemon.cli.sandbox import HELP as sandbox_help
+from daemon.cli.sandbox import HELP as SANDBOX_HELP
 from daemon.cli.sandbox import sandbox
 
 app = typer.Typer(
@@ -36,7 +36,7 @@ app.command()(demo)
 app.command()(run)
 app.command()(once)
 app.command()(check)
-app.command(help=sandbox_help)(sandbox)
+app.command(help=SANDBOX_HELP)(sandbox)
 
 
 def main() -> None:

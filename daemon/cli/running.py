@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import sys
+import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import FrameType
@@ -114,6 +115,10 @@ def _log(settings: "Config", level: str | None = None) -> None:
     values = secret_values(settings)
     log.configure(level or settings.log.level, settings.log.format, secrets=lambda: values)
     logger = structlog.get_logger()
+    sys.excepthook = lambda kind, error, trace: logger.error("daemon.broke", exc_info=(kind, error, trace))
+    threading.excepthook = lambda args: logger.error(
+        "thread.broke", exc_info=(args.exc_type, args.exc_value, args.exc_traceback)
+    )
     for warning in settings.warnings:
         logger.warning("config.warning", why=warning)
     if os.geteuid() == 0:

@@ -44,5 +44,5 @@ def _announce(addresses: "Addresses") -> None:
     typer.echo("Simulated services; for a configuration:\n")
     for service in ("gpttranslator", "voicecheap"):
         typer.echo(f"  {service}: {{base_url: {addresses.base_url(service)}, api_key: sandbox-key, …}}")
-    typer.echo(f"\nResults of voicecheap come from another host: result_hosts: [\"{addresses.results_host}\"]")
+    typer.echo(f'\nResults of voicecheap come from another host: result_hosts: ["{addresses.results_host}"]')
     typer.echo(f"Every submission, as the services see it: {addresses.api}/_sandbox/ledger\nCtrl-C ends.")

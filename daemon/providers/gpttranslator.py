@@ -91,7 +91,7 @@ class GptTranslator:
         """Facts from seed 002; sizes, rates and limits are not documented there and come from the settings."""
         return Capabilities(
             extensions=frozenset(_EXTENSIONS.split()),
-            languages=LanguageTable(targets={}, form=r"[a-zA-Z]+(-[a-zA-Z]+)?"),
+            languages=LanguageTable(targets={}, form=r"(?=.{2,10}$)[a-zA-Z]+(-[a-zA-Z]+)?", detects_source=False),
             max_bytes=settings.max_bytes,
             poll_every_s=5.0,
             poll_at_most_s=30.0,
