@@ -1,0 +1,5 @@
+"""`python -m daemon`: the command without its console script."""
+
+from daemon.cli import main
+
+main()
