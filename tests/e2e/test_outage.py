@@ -1,0 +1,70 @@
+"""An outage is not a thousand failures."""
+
+import signal
+
+from tests.e2e.site import Site, sha256, wait_for
+
+DROPS = 500
+_AT_ONCE = 8
+
+
+def test_500_drops_while_the_service_is_down_lose_only_what_was_open(site: Site) -> None:
+    """503 on submissions closes the account: few are uncertain, the rest waits and is delivered afterwards."""
+    texts = {f"gpttranslator/fr/text {number}.txt": f"text {number}\n".encode() for number in range(DROPS)}
+    for path, text in texts.items():
+        site.inbox(path).write_bytes(text)
+    site.sandbox.outage("gpttranslator", 503, verbs=["submit"])
+    with site.daemon() as daemon:
+        daemon.started()
+        wait_for(lambda: sum(job.alive for job in site.jobs().values()) + len(site.failed()) >= DROPS, "all claimed")
+        # Somebody says that things have changed, while they have not: one trial, and closed again.
+        for round_ in range(1, 3):
+            daemon.process.send_signal(signal.SIGHUP)
+            wait_for(lambda round_=round_: len(daemon.lines("account.trial")) >= round_, "a trial")
+            wait_for(lambda round_=round_: len(daemon.lines("submit.uncertain")) > round_, "the trial to end")
+        closed = len(daemon.lines("submit.uncertain"))
+        site.sandbox.end_outages()
+        daemon.process.send_signal(signal.SIGHUP)
+        wait_for(lambda: len(site.files("outbox")) + len(site.failed()) >= DROPS, "the rest to be delivered", 120)
+        trials = len(daemon.lines("account.trial"))
+
+        assert 0 == daemon.stop()
+
+    uncertain = site.codes()["submit.uncertain"]
+
+    assert closed == uncertain <= _AT_ONCE + trials
+    assert {"submit.uncertain": uncertain} == dict(site.codes())
+    assert DROPS - uncertain == len(site.files("outbox"))
+    assert max(site.accepted().values()) == 1
+    assert set(site.accepted()) <= {sha256(text) for text in texts.values()}
+
+
+def test_an_unreachable_service_costs_nothing_and_fails_nothing(site: Site) -> None:
+    """Connection refused proves that nothing was accepted: files wait visibly and go when it is back."""
+    site.config.write_text(site.config.read_text().replace(site.sandbox.base_url("gpttranslator"), "http://127.0.0.1:9"))
+    site.inbox("gpttranslator/fr/a.txt").write_bytes(b"a\n")
+    with site.daemon() as daemon:
+        daemon.started()
+        wait_for(lambda: len(daemon.lines("submit.refused")) >= 2, "two tries")
+
+        assert {} == site.failed()
+        assert 0 == daemon.stop()
+    status = site.command("status", "-c", str(site.config))
+
+    assert 0 == status.returncode
+    assert "claimed" in [job.state.value for job in site.jobs().values()]
+
+
+def test_a_wrong_key_holds_the_account_and_says_so(site: Site) -> None:
+    """A key that is refused fails no file: `once` ends with 3, and the file waits for a person."""
+    site.environment["SANDBOX_KEY"] = "not-the-key"
+    site.inbox("gpttranslator/fr/a.txt").write_bytes(b"a\n")
+    site.inbox("voicecheap/es/a.mp3").write_bytes(b"ID3 sound")
+
+    done = site.once()
+
+    assert 3 == done.returncode, done.stderr
+    assert {} == site.failed()
+    assert "not-the-key" not in done.stdout + done.stderr
+    assert "account.key" in (site.state / "status.json").read_text()
+    assert {} == dict(site.accepted())
