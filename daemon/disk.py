@@ -155,9 +155,13 @@ def _closing_on_error(descriptor: int) -> Iterator[None]:
 
 
 def _set_mode(descriptor: int, mode: int) -> None:
-    # Shares that keep no modes answer EPERM or ENOTSUP; what they show then is their mount options' affair.
-    with contextlib.suppress(PermissionError, NotImplementedError):
+    try:
         os.fchmod(descriptor, mode)
+    except PermissionError:
+        # A sandboxed service may not set the set-group-ID bit; a share may keep no modes at all, and what it
+        # shows then is its mount options' affair.
+        with contextlib.suppress(PermissionError):
+            os.fchmod(descriptor, mode & 0o777)
 
 
 def set_mode(folder: int, name: str, mode: int) -> None:
