@@ -163,11 +163,11 @@ class Account:
             return self._door is Door.OPEN or (self._door is Door.TRIAL and self._trial == job)
 
     def next_admission(self) -> float | None:
-        """When to look again after `reserve` said no; None: when something ends."""
+        """When to look again after `reserve` said no; None: when something ends (a job, a check, a trial)."""
         with self._lock:
-            if self._door is Door.CLOSED:
-                return self._until
-            return self._held_until if self._held_at is not None else None
+            now = self._clock.monotonic()
+            moment = self._until if self._door is Door.CLOSED else self._held_until
+            return moment if moment > now else None
 
     def _admits(self, job: str) -> bool:
         now = self._clock.monotonic()
@@ -185,22 +185,27 @@ class Account:
             self._held_at = None
         return self._max_in_flight is None or under_way < self._max_in_flight
 
-    def submission_ended(self, job: str, *, sane: bool) -> None:
-        """A submission got an answer about the file (`sane`), or none that says anything about the account."""
+    def submission_ended(self, job: str, *, sane: bool) -> bool:
+        """A submission got an answer about the file (`sane`), or none that says anything about the account.
+
+        Says whether it was the trial that opens the account again.
+        """
         with self._lock:
             if sane and self._door is Door.OPEN:
                 self._strikes = self._throttles = 0
             if self._trial != job:
-                return
+                return False
             self._trial = None
-            if sane and self._door is Door.TRIAL:
-                self._door = Door.OPEN
-                self._reason, self._since, self._strikes = "", None, 0
+            if not sane or self._door is not Door.TRIAL:
+                return False
+            self._door = Door.OPEN
+            self._reason, self._since, self._strikes = "", None, 0
+            return True
 
     # -- closing and reopening ------------------------------------------------------------------------------
 
-    def close(self, reason: str, *, ask_first: bool) -> None:
-        """Stop submissions. With `ask_first` a free check comes before the trial.
+    def close(self, reason: str, *, ask_first: bool) -> bool:
+        """Stop submissions; says whether they were open until now. With `ask_first` a free check comes before the trial.
 
         Uncertain and blocking answers ask first and wait 30 s to 30 min; an account that could not be
         reached is tried again after 2 s to 5 min, because such a try can cost nothing.
@@ -213,10 +218,12 @@ class Account:
                 last = policy.LAST_REOPEN_S if ask_first else policy.LAST_RECONNECT_S
                 self._until = now + policy.doubling(self._strikes, first, last, random.random())  # noqa: S311  spreads retries, guards nothing
                 self._asks_first = ask_first
-            self._since = self._since if self._since is not None else now
+            was_open = self._since is None
+            self._since = now if self._since is None else self._since
             self._door = Door.CLOSED
             self._trial = None
             self._reason = reason
+            return was_open
 
     def check_due(self) -> bool:
         """Whether it is time to ask the service if it would work again; half-opens by itself if it need not."""
@@ -246,6 +253,11 @@ class Account:
                 random.random(),  # noqa: S311  as above
             )
             self._until = self._clock.monotonic() + wait
+
+    def check_later(self, until: float) -> None:
+        """The check itself had no room in the window."""
+        with self._lock:
+            self._until = max(self._until, until)
 
     def poke(self) -> None:
         """Somebody says that things changed: whatever is closed or paused may be tried at once."""

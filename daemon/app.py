@@ -38,6 +38,7 @@ _HEARTBEAT_S = 1.0
 _HOUSEKEEPING_S = 3600.0
 _WORTH_COMPACTING = 1000
 _CLOCK_JUMP_S = 2.0
+_AFTER_BREAK_S = 5.0
 _REWATCH_S = 60.0
 
 
@@ -84,10 +85,12 @@ class Pulse:
                 self._again = False
             try:
                 due = self._duty()
-            except BaseException:
+            except Exception:
+                # The scheduler tells of it; the duty itself must not end with it.
                 with self._lock:
                     self._running = False
                     self._due = None
+                    self._arm(self._clock.monotonic() + _AFTER_BREAK_S)
                 raise
             with self._lock:
                 if not self._again:
@@ -98,7 +101,7 @@ class Pulse:
                     return
 
     def _arm(self, due: float, *, force: bool = False) -> None:
-        if not force and self._due is not None and self._due <= due:
+        if not self._scheduler.running or (not force and self._due is not None and self._due <= due):
             return
         self._due = due
         wait = max(0.0, due - self._clock.monotonic())

@@ -136,7 +136,7 @@ class Deliveries:
         if isinstance(error, ThrottledError):
             desk.account.pause(error.retry_after_s)
         elif isinstance(error, BlockedError):
-            desk.account.close(error.code, ask_first=True)
+            shop.close_account(desk, error, ask_first=True)
         shop.log.info("fetch.failed", job=job.id, provider=desk.name, why=str(error))
         lane = desk.lanes.fetch
         if isinstance(error, LostError):

@@ -115,9 +115,8 @@ class Engine:
     def _check(self, desk: Desk, account: str) -> None:
         try:
             desk.provider.check()
-        except NoRoomError:
-            # Still due; the window frees by itself.
-            return
+        except NoRoomError as error:
+            desk.account.check_later(error.until)
         except ServiceError as error:
             desk.account.still_closed(error.code)
         else:

@@ -7,6 +7,8 @@ braces come from the error and the job. `retryable` says whether trying again as
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from daemon.stability import Reason
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
@@ -140,6 +142,31 @@ CATALOGUE: Mapping[str, Message] = {
     ),
 }
 
+WAITING: Mapping[str, str] = {
+    **{reason.value: reason.sentence for reason in Reason},
+    "share.away": "The share is away; nothing is touched until it is back.",
+    "drop.changing": "Somebody has written to the file after it was taken; it rests again.",
+    "drop.busy": "Another program has the file open for writing.",
+    "drop.unreadable": "The file cannot be read for now; the disk or the share is in trouble.",
+    "account.window": "As many requests as the service allows have been sent; there is room again soon.",
+    "account.closed": "Submissions are stopped until the account is known to work.",
+    "submit.uncertain": "{provider} gave no clear answer to a submission; no other one follows until it works.",
+    "result.wrong": "What came is not the document{because}.",
+    "result.too_large": "The result is larger than allowed.",
+    "folder.trouble": "A folder or a disk is in trouble; the result is kept and brought there later.",
+    "provider.removed": "Its provider is no longer in the configuration.",
+    "internal.error": "babeldrop made a mistake of its own, which stands in its log.",
+}
+"""Why a file or an account waits, as far as it is no failure: further codes, and other words for some of above."""
+
+LEFT_ALONE: Mapping[str, str] = {
+    "link": "a symbolic link, never followed",
+    "other": "no regular file",
+    "linked": "it has several names (hard links)",
+    "deep": "too many folders deep",
+}
+"""Why something in an inbox is never taken, whatever its name."""
+
 
 class _Facts(dict[str, str]):
     def __missing__(self, key: str) -> str:
@@ -152,12 +179,30 @@ def render(code: str, facts: Mapping[str, str]) -> tuple[str, str]:
     `reason` also fills `{because}`, as `: reason`, and is dropped where nothing is known.
     """
     message = CATALOGUE[code]
+    known = _known(facts)
+    return _sentence(message.what_happened, known), _sentence(message.what_to_do, known)
+
+
+def waiting(code: str, facts: Mapping[str, str]) -> str:
+    """Why something waits, in one sentence, with the facts filled in.
+
+    A code may carry words of its own behind a colon (`result.cut: its end is missing`); one that is not known
+    here, from another version's status, is repeated as it is.
+    """
+    word, _, reason = code.partition(": ")
+    template = WAITING.get(word) or (CATALOGUE[word].what_happened if word in CATALOGUE else None)
+    if template is None:
+        return _sentence("{code}", _Facts(code=code))
+    return _sentence(template, _known({**facts, **({"reason": reason} if reason else {})}))
+
+
+def _known(facts: Mapping[str, str]) -> _Facts:
     known = _Facts(facts)
     reason = facts.get("reason", "").strip().rstrip(".")
     known["because"] = f": {reason}" if reason else ""
     known["reason"] = reason or "no reason was given"
     known.setdefault("suggestions", "")
-    return _sentence(message.what_happened, known), _sentence(message.what_to_do, known)
+    return known
 
 
 def _sentence(template: str, facts: _Facts) -> str:

@@ -119,5 +119,5 @@ class Polls:
         if isinstance(error, ThrottledError):
             desk.account.pause(error.retry_after_s)
         elif isinstance(error, BlockedError):
-            desk.account.close(error.code, ask_first=True)
+            self._shop.close_account(desk, error, ask_first=True)
         self._shop.again(desk.lanes.poll, key, error.code)

@@ -238,12 +238,12 @@ class Submissions:
             try:
                 accepted = desk.provider.submit(part, sink)
             except (ServiceError, NoRoomError, DocumentChangedError, TransferCutError) as error:
-                account.submission_ended(job.id, sane=isinstance(error, RejectedError))
+                shop.submission_ended(desk, job.id, sane=isinstance(error, RejectedError))
                 self._not_taken(desk, job, part.index, error)
                 return False
             if sink is not None:
                 sink.finish()
-        account.submission_ended(job.id, sane=True)
+        shop.submission_ended(desk, job.id, sane=True)
         self._taken(desk, job, part.index, accepted)
         return True
 
@@ -272,7 +272,7 @@ class Submissions:
         shop = self._shop
         if isinstance(error, UncertainError):
             shop.log.warning("submit.uncertain", job=job.id, provider=desk.name, why=str(error))
-            desk.account.close("submit.uncertain", ask_first=True)
+            shop.close_account(desk, error, ask_first=True)
             self._ask(desk, shop.journal.get(job.id) or job, index, error)
         elif isinstance(error, RejectedError):
             shop.fail(job, error, "submit")
@@ -292,9 +292,9 @@ class Submissions:
         elif isinstance(error, CapacityError):
             account.hold()
         elif isinstance(error, BlockedError):
-            account.close(error.code, ask_first=True)
+            shop.close_account(desk, error, ask_first=True)
         elif isinstance(error, TransientError):
-            account.close(error.code, ask_first=False)
+            shop.close_account(desk, error, ask_first=False)
         shop.log.info("submit.refused", job=job.id, provider=desk.name, why=str(error))
         shop.put(desk.lanes.submit, job.id, 0.0, error.code)
 

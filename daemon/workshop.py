@@ -13,7 +13,7 @@ from typing import Any
 
 from structlog.typing import FilteringBoundLogger
 
-from daemon import policy, sidecar
+from daemon import messages, policy, sidecar
 from daemon.agenda import Agenda
 from daemon.clock import Clock
 from daemon.desks import Desk
@@ -162,6 +162,19 @@ class Workshop:
         if key not in self.warned:
             self.warned.add(key)
             self.log.warning(event, **facts)
+
+    # -- the account ----------------------------------------------------------------------------------------
+
+    def close_account(self, desk: Desk, error: ServiceError, *, ask_first: bool) -> None:
+        """Stop submissions of an account; said once, until it is open again."""
+        if desk.account.close(error.code, ask_first=ask_first):
+            why = messages.waiting(error.code, {"provider": desk.title, "reason": error.provider_message or ""})
+            self.log.warning("account.closed", provider=desk.name, code=error.code, why=why)
+
+    def submission_ended(self, desk: Desk, job: str, *, sane: bool) -> None:
+        """A submission is over; `sane` when its answer was about the file and not about the account."""
+        if desk.account.submission_ended(job, sane=sane):
+            self.log.info("account.open", provider=desk.name)
 
     # -- the share ------------------------------------------------------------------------------------------
 

@@ -171,7 +171,9 @@ providers:
 
     def open_submissions(self) -> int:
         """Submissions of which the journal says neither accepted nor refused."""
-        return sum(part.stage is PartStage.SUBMITTING for job in self.jobs().values() for part in job.parts if job.alive)
+        return sum(
+            part.stage is PartStage.SUBMITTING for job in self.jobs().values() for part in job.parts if job.alive
+        )
 
     def accepted(self) -> Counter[str]:
         """How often the services took (and billed) each content, by its hash."""

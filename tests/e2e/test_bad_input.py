@@ -48,17 +48,17 @@ def test_odd_things_in_an_inbox_get_what_they_should_and_disturb_nobody(site: Si
         wait_for(lambda: len(site.files("outbox")) == len(GOOD) + 1, "the good ones")
         wait_for(lambda: len(site.failed()) == 4, "the bad ones")
 
-        assert 0 == daemon.stop()
+        assert daemon.stop() == 0
         ignored = {line["path"]: line["why"] for line in daemon.lines("drop.ignored")}
         assert len(ignored) == len(daemon.lines("drop.ignored")), "each is reported once"
 
     assert sorted(os.path.basename(path) for path in site.files("outbox")) == sorted([*GOOD, "inside.txt"])
-    assert {
+    assert {path: story["error"]["code"] for path, story in site.failed().items()} == {
         "gpttranslator/frnch/text.txt": "language.unknown",
         "gpttranslator/new/text.txt": "language.unknown",
         "gpttranslator/fr/picture.png": "drop.type",
         "gpttranslator/fr/noextension": "drop.type",
-    } == {path: story["error"]["code"] for path, story in site.failed().items()}
+    }
     assert "perhaps fr" in site.failed()["gpttranslator/frnch/text.txt"]["what_to_do"]
     for name in STAY:
         assert site.inbox(f"{fr}/{name}").exists()
@@ -67,7 +67,7 @@ def test_odd_things_in_an_inbox_get_what_they_should_and_disturb_nobody(site: Si
         assert os.path.lexists(site.inbox(f"{fr}/{left}"))
     for left in ("inbox/stray.txt", "inbox/gpttranslator/stray.txt", "inbox/nobody"):
         assert left in ignored
-    assert b"outside\n" == (outside / "inner.txt").read_bytes()
+    assert (outside / "inner.txt").read_bytes() == b"outside\n"
     assert site.inbox("gpttranslator/de/empty.txt").exists(), "an empty file waits a minute before it fails"
 
 
@@ -78,18 +78,30 @@ def test_files_the_provider_does_not_take_fail_with_their_size(site: Site) -> No
     site.inbox("gpttranslator/fr/large.txt").write_bytes(b"x" * 2000)
     site.inbox("gpttranslator/fr/small.txt").write_bytes(b"small\n")
 
-    assert 1 == site.once().returncode
-    assert {"gpttranslator/fr/large.txt": "drop.too_large"} == {
-        path: story["error"]["code"] for path, story in site.failed().items()
+    assert site.once().returncode == 1
+    assert {path: story["error"]["code"] for path, story in site.failed().items()} == {
+        "gpttranslator/fr/large.txt": "drop.too_large"
     }
     assert "2,000" in site.failed()["gpttranslator/fr/large.txt"]["what_happened"]
-    assert ["gpttranslator/fr/small.txt"] == site.files("outbox")
-    assert 1 == len(site.sandbox.ledger())
+    assert site.files("outbox") == ["gpttranslator/fr/small.txt"]
+    assert len(site.sandbox.ledger()) == 1
 
 
 def test_services_that_misbehave_lose_no_file_and_cost_nothing_twice(site: Site) -> None:
     """Each misbehaviour of the sandbox ends in a delivery or in a failure that says why; none is paid twice."""
-    delivered = ("odd", "back", "gone", "queue", "slow-1", "html-1", "empty-1", "cut-1", "early", "http-429x1", "http-413x0")
+    delivered = (
+        "odd",
+        "back",
+        "gone",
+        "queue",
+        "slow-1",
+        "html-1",
+        "empty-1",
+        "cut-1",
+        "early",
+        "http-429x1",
+        "http-413x0",
+    )
     failing = {"fail": "provider.failed", "fail-402": "provider.failed", "http-413": "submit.rejected"}
     uncertain = ("lost",)
     for word in (*delivered, *failing, *uncertain):
@@ -108,7 +120,7 @@ def test_services_that_misbehave_lose_no_file_and_cost_nothing_twice(site: Site)
 
         wait_for(ended, "all to end", 150)
 
-        assert 0 == daemon.stop()
+        assert daemon.stop() == 0
     codes = {os.path.basename(path): story["error"]["code"] for path, story in site.failed().items()}
 
     assert {
@@ -117,4 +129,4 @@ def test_services_that_misbehave_lose_no_file_and_cost_nothing_twice(site: Site)
         "nested ~nested.mp3": "provider.failed",
     } == codes
     assert max(site.accepted().values()) == 1
-    assert [] == site.sandbox.leaks()
+    assert site.sandbox.leaks() == []

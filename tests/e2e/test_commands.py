@@ -38,7 +38,7 @@ def test_all_configuration_mistakes_are_told_in_one_run(tmp_path: Path, site: Si
 
     done = site.command(command, "-c", str(path))
 
-    assert 2 == done.returncode
+    assert done.returncode == 2
     for line, words in {
         2: "state",
         3: "watch",
@@ -66,8 +66,8 @@ def test_the_log_has_one_line_an_ended_job_and_never_a_key(site: Site) -> None:
         assert {"good.txt", "talk.mp3"} == {line["file"] for line in daemon.lines("job.delivered")}
         for line in daemon.lines("job.delivered"):
             assert {"wait_s", "service_s", "fetch_s", "publish_s", "total_s"} <= set(line)
-        assert "provider.failed" == failed["code"]
-        assert 0 == daemon.stop()
+        assert failed["code"] == "provider.failed"
+        assert daemon.stop() == 0
         assert KEY not in daemon.text()
         assert all(line.startswith("{") for line in daemon.text().splitlines())
     for path in [*site.state.rglob("*"), *site.root.rglob("*")]:
@@ -79,13 +79,13 @@ def test_once_ends_with_zero_when_all_was_delivered_and_one_when_something_faile
     site.inbox("gpttranslator/fr/good.txt").write_bytes(b"good\n")
     good = site.once()
 
-    assert 0 == good.returncode, good.stderr
+    assert good.returncode == 0, good.stderr
     assert "delivered outbox/gpttranslator/fr/good.txt" in good.stdout
 
     site.inbox("gpttranslator/fr/bad~fail.txt").write_bytes(b"bad\n")
     bad = site.once()
 
-    assert 1 == bad.returncode
+    assert bad.returncode == 1
     assert "failed failed/gpttranslator/fr/bad~fail.txt: GPTTranslator could not translate" in bad.stdout
 
 
@@ -93,9 +93,9 @@ def test_once_gives_up_in_time_when_asked_to(site: Site) -> None:
     """`--for` bounds the time; what still waits is no failure, and the next run delivers it."""
     site.inbox("gpttranslator/fr/long~slow-6.txt").write_bytes(b"long\n")
 
-    assert 3 == site.once("--for", "3s").returncode
-    assert 0 == site.once().returncode
-    assert 1 == len(site.sandbox.ledger())
+    assert site.once("--for", "3s").returncode == 3
+    assert site.once().returncode == 0
+    assert len(site.sandbox.ledger()) == 1
 
 
 def test_a_journal_cut_anywhere_in_its_tail_starts_and_starts_again(site: Site) -> None:
@@ -103,30 +103,30 @@ def test_a_journal_cut_anywhere_in_its_tail_starts_and_starts_again(site: Site) 
     for number in range(3):
         site.inbox(f"gpttranslator/fr/text {number}.txt").write_bytes(f"text {number}\n".encode())
 
-    assert 0 == site.once().returncode
+    assert site.once().returncode == 0
     journal = site.state / "journal.jsonl"
     whole = journal.read_bytes()
     last = len(whole.splitlines(keepends=True)[-1])
     for cut in (1, last // 2, last - 1, last, last + 1, last + 40):
         journal.write_bytes(whole[:-cut])
 
-        assert 0 == site.once().returncode, cut
-        assert 0 == site.once().returncode, cut
-        assert 3 == len(site.files("outbox"))
+        assert site.once().returncode == 0, cut
+        assert site.once().returncode == 0, cut
+        assert len(site.files("outbox")) == 3
 
 
 def test_a_flipped_byte_below_a_synced_mark_stops_the_start(site: Site) -> None:
     """What was once durable and cannot be read stops the start with its line, and nothing is done."""
     site.inbox("gpttranslator/fr/text.txt").write_bytes(b"text\n")
 
-    assert 0 == site.once().returncode
+    assert site.once().returncode == 0
     journal = site.state / "journal.jsonl"
     lines = journal.read_bytes().splitlines(keepends=True)
     lines[3] = lines[3].replace(b"claimed", b"clamied").replace(b"submitting", b"submittnig")
     journal.write_bytes(b"".join(lines))
     stopped = site.once()
 
-    assert 2 == stopped.returncode
+    assert stopped.returncode == 2
     assert f"{journal}, line 4" in stopped.stderr
     assert "repair" in stopped.stderr
 
@@ -135,7 +135,7 @@ def test_idle_daemon_writes_nothing_and_uses_no_time(site: Site) -> None:
     """With 10,000 files in the archive a minute passes without a write, in under 1 % of a core."""
     with site.daemon() as daemon:
         daemon.started()
-        wait_for(lambda: (site.root / "archive").is_dir(), "the folders")
+        wait_for((site.root / "archive").is_dir, "the folders")
         folder = site.root / "archive/gpttranslator/fr"
         folder.mkdir(parents=True)
         for number in range(10_000):
@@ -148,7 +148,7 @@ def test_idle_daemon_writes_nothing_and_uses_no_time(site: Site) -> None:
             fields = (process / "stat").read_text().rpartition(")")[2].split()
             return written, (int(fields[11]) + int(fields[12])) / ticks
 
-        wait_for(lambda: (site.state / "status.json").exists(), "the first status")
+        wait_for((site.state / "status.json").exists, "the first status")
         threading.Event().wait(3)
         written, seconds = used()
         threading.Event().wait(60)
@@ -156,7 +156,7 @@ def test_idle_daemon_writes_nothing_and_uses_no_time(site: Site) -> None:
 
         assert written == written_later
         assert (seconds_later - seconds) / 60 < 0.01
-        assert 0 == daemon.stop()
+        assert daemon.stop() == 0
 
 
 def test_status_needs_no_daemon(site: Site) -> None:
@@ -166,7 +166,7 @@ def test_status_needs_no_daemon(site: Site) -> None:
 
     done = site.command("status", "--json", "-c", str(site.config))
 
-    assert 0 == done.returncode, done.stderr
+    assert done.returncode == 0, done.stderr
     assert json.loads(done.stdout)
 
 
@@ -174,8 +174,8 @@ def test_demo_runs_without_keys(tmp_path: Path, site: Site) -> None:
     """`demo` shows four deliveries and one failure with its two sentences, and ends with 0."""
     done = site.command("demo", str(tmp_path / "demo"))
 
-    assert 0 == done.returncode, done.stdout + done.stderr
-    assert 4 == done.stdout.count("delivered outbox/")
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("delivered outbox/") == 4
     assert "Sunrise.mp4" in done.stdout
     assert "GPTTranslator could not translate the file" in done.stdout
     assert "move the file back into inbox/gpttranslator/de" in done.stdout

@@ -87,10 +87,10 @@ def test_every_way_of_dropping_is_delivered_once_with_the_right_bytes(site: Site
             writer.join()
         wait_for(lambda: len(site.files("outbox")) >= len(final), "all to be delivered")
 
-        assert 0 == daemon.stop()
+        assert daemon.stop() == 0
 
     assert sorted(final) == site.files("outbox")
-    assert [] == site.files("failed")
+    assert site.files("failed") == []
     assert {sha256(data): 1 for data in final.values()} == dict(site.accepted())
 
 
@@ -99,9 +99,9 @@ def test_same_name_twice_gets_two_results(site: Site) -> None:
     for text in (b"first\n", b"second\n"):
         site.inbox("gpttranslator/fr/report.txt").write_bytes(text)
 
-        assert 0 == site.once().returncode
+        assert site.once().returncode == 0
 
-    assert ["gpttranslator/fr/report (2).txt", "gpttranslator/fr/report.txt"] == site.files("outbox")
+    assert site.files("outbox") == ["gpttranslator/fr/report (2).txt", "gpttranslator/fr/report.txt"]
     assert "second" not in (site.root / "outbox/gpttranslator/fr/report.txt").read_text()
 
 
@@ -109,14 +109,16 @@ def test_a_failed_file_moved_back_is_a_new_attempt(site: Site) -> None:
     """Moving a file from failed/ to the inbox tries it again, and the old sidecar goes."""
     site.inbox("gpttranslator/fr/odd~http-413x1.txt").write_bytes(TEXT)
 
-    assert 1 == site.once().returncode
-    assert ["odd~http-413x1.txt"] == [os.path.basename(path) for path in site.failed()]
+    assert site.once().returncode == 1
+    assert [os.path.basename(path) for path in site.failed()] == ["odd~http-413x1.txt"]
 
     failed = site.root / "failed/gpttranslator/fr/odd~http-413x1.txt"
-    (failed.parent / "odd~http-413x1.txt.error.json").rename(site.inbox("gpttranslator/fr/odd~http-413x1.txt.error.json"))
+    (failed.parent / "odd~http-413x1.txt.error.json").rename(
+        site.inbox("gpttranslator/fr/odd~http-413x1.txt.error.json")
+    )
     failed.rename(site.inbox("gpttranslator/fr/odd~http-413x1.txt"))
 
-    assert 0 == site.once().returncode
-    assert [] == site.files("failed")
-    assert [] == site.files("inbox")
-    assert ["gpttranslator/fr/odd~http-413x1.txt"] == site.files("outbox")
+    assert site.once().returncode == 0
+    assert site.files("failed") == []
+    assert site.files("inbox") == []
+    assert site.files("outbox") == ["gpttranslator/fr/odd~http-413x1.txt"]

@@ -20,14 +20,14 @@ def test_sigterm_under_load_ends_in_time_with_the_truth_intact(site: Site) -> No
         wait_for(lambda: len(site.sandbox.ledger()) >= 5, "the load to be under way")
         before = time.monotonic()
 
-        assert 0 == daemon.stop(10)
+        assert daemon.stop(10) == 0
         assert time.monotonic() - before < 10
         assert daemon.lines("daemon.stopped")
 
     done = site.once()
 
     assert done.returncode in (0, 1), done.stderr
-    assert 60 == len(site.files("outbox")) + len(site.failed())
+    assert len(site.files("outbox")) + len(site.failed()) == 60
     assert set(site.codes()) <= {"submit.uncertain"}
     assert max(site.accepted().values()) == 1
 
@@ -37,13 +37,13 @@ def test_sigterm_with_an_answer_outstanding_ends_in_time(site: Site) -> None:
     site.inbox("gpttranslator/fr/text~hang.txt").write_bytes(b"text\n")
     with site.daemon() as daemon:
         daemon.started()
-        wait_for(lambda: site.sandbox.ledger(), "the submission to arrive")
+        wait_for(site.sandbox.ledger, "the submission to arrive")
 
-        assert 0 == daemon.stop(12)
+        assert daemon.stop(12) == 0
 
-    assert 1 == site.once().returncode
-    assert {"submit.uncertain": 1} == dict(site.codes())
-    assert 1 == len(site.sandbox.ledger())
+    assert site.once().returncode == 1
+    assert dict(site.codes()) == {"submit.uncertain": 1}
+    assert len(site.sandbox.ledger()) == 1
 
 
 def test_a_second_daemon_on_the_same_state_is_refused(site: Site) -> None:
@@ -52,9 +52,9 @@ def test_a_second_daemon_on_the_same_state_is_refused(site: Site) -> None:
         daemon.started()
         second = site.once()
 
-        assert 2 == second.returncode
+        assert second.returncode == 2
         assert "another babeldrop is at work" in second.stderr
-        assert 0 == daemon.stop()
+        assert daemon.stop() == 0
 
 
 def test_a_second_state_on_the_same_root_is_refused_until_it_takes_over(site: Site) -> None:
@@ -62,13 +62,13 @@ def test_a_second_state_on_the_same_root_is_refused_until_it_takes_over(site: Si
     site.inbox("gpttranslator/fr/one~slow-60.txt").write_bytes(b"one\n")
     with site.daemon() as daemon:
         daemon.started()
-        wait_for(lambda: site.sandbox.ledger(), "the submission to arrive")
+        wait_for(site.sandbox.ledger, "the submission to arrive")
         daemon.kill()
     shutil.rmtree(site.state)
 
     refused = site.once()
 
-    assert 2 == refused.returncode
+    assert refused.returncode == 2
     assert "belongs to another state" in refused.stderr
     assert "--take-over" in refused.stderr
 
@@ -76,29 +76,29 @@ def test_a_second_state_on_the_same_root_is_refused_until_it_takes_over(site: Si
         daemon.started()
         wait_for(site.failed, "the file to be put aside")
 
-        assert 0 == daemon.stop()
+        assert daemon.stop() == 0
     [story] = site.failed().values()
 
-    assert "submit.uncertain" == story["error"]["code"]
+    assert story["error"]["code"] == "submit.uncertain"
     assert "the record of what was sent is gone" in story["what_happened"]
-    assert 1 == len(site.sandbox.ledger())
+    assert len(site.sandbox.ledger()) == 1
 
 
 def test_a_share_that_goes_away_freezes_and_comes_back(site: Site) -> None:
     """Without its marker nothing is written below the root; when it is back, work goes on by itself."""
     with site.daemon() as daemon:
         daemon.started()
-        wait_for(lambda: (site.root / "inbox/gpttranslator/fr").is_dir(), "the folders")
+        wait_for((site.root / "inbox/gpttranslator/fr").is_dir, "the folders")
         away = site.base / "unmounted"
         site.root.rename(away)
         site.root.mkdir()
         wait_for(lambda: daemon.lines("share.away"), "the daemon to notice")
 
-        assert [] == list(site.root.iterdir())
+        assert list(site.root.iterdir()) == []
         site.root.rmdir()
         (away / "inbox/gpttranslator/fr/late.txt").write_bytes(b"late\n")
         away.rename(site.root)
         wait_for(lambda: site.files("outbox"), "the delivery")
 
         assert daemon.lines("share.back")
-        assert 0 == daemon.stop()
+        assert daemon.stop() == 0

@@ -1,0 +1,430 @@
+"""The engine over providers of every shape: several parts, batches, blocking answers, recovery."""
+
+import json
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+import structlog
+
+from daemon import config, desks
+from daemon.app import App
+from daemon.clock import SystemClock
+from daemon.errors import BlockedError, LostError, RejectedError, ServiceError, TransientError, UncertainError
+from daemon.languages import LanguageTable, Route
+from daemon.originals import Original
+from daemon.providers.base import (
+    Absent,
+    Accepted,
+    Attempt,
+    Capabilities,
+    Failed,
+    Fetched,
+    Found,
+    Intent,
+    Look,
+    Lost,
+    Part,
+    Ready,
+    Recovery,
+    Running,
+    Unknown,
+)
+from daemon.settings import ProviderSettings
+from daemon.spool import Sink
+from daemon.transport import Session
+
+
+class Service:
+    """What the provider's service does and remembers: the truth about money in these tests."""
+
+    def __init__(self) -> None:
+        self.lock = threading.Lock()
+        self.taken: dict[str, bytes] = {}
+        self.submitted: list[str] = []
+        self.polls: list[list[str]] = []
+        self.fetches: list[list[str]] = []
+        self.cleaned: list[str] = []
+        self.parts = 1
+        self.facts = Capabilities(
+            extensions=frozenset({"txt"}), languages=LanguageTable(targets={"fr": "fr"}), poll_every_s=0.02
+        )
+        self.looks_until_ready = 1
+        self.seen: dict[str, int] = {}
+        self.on_submit: Callable[[Part], None] = lambda _part: None
+        self.after_submit: Callable[[Part], None] = lambda _part: None
+        self.look: Callable[[str], Look | ServiceError | None] = lambda _ref: None
+        self.recovery: Callable[[Intent], Recovery] = lambda _intent: Unknown()
+        self.fetched: Callable[[str], ServiceError | None] = lambda _ref: None
+        self.checked = 0
+
+
+class Fake:
+    """A provider without a network: every line of its text is a part when the service wants parts."""
+
+    kind: ClassVar[str] = "fake"
+    title: ClassVar[str] = "Fake"
+    settings_type: ClassVar[type[ProviderSettings]] = ProviderSettings
+    service: ClassVar[Service]
+
+    def __init__(self, settings: ProviderSettings, session: Session) -> None:
+        del session
+        self.capabilities = self.facts(settings)
+
+    @classmethod
+    def facts(cls, settings: ProviderSettings) -> Capabilities:
+        del settings
+        return cls.service.facts
+
+    @classmethod
+    def credentials(cls, settings: ProviderSettings) -> Mapping[str, str]:
+        return {"x-key": settings.api_key.read()}
+
+    def prepare(self, document: Original, route: Route, attempt: Attempt) -> Sequence[Part]:
+        lines = document.read().splitlines() if self.service.parts > 1 else [b""]
+        return [
+            Part(index=index, of=len(lines), document=document, route=route, attempt=attempt, payload=line)
+            for index, line in enumerate(lines)
+        ]
+
+    def submit(self, part: Part, sink: Sink | None) -> Accepted:
+        service = self.service
+        service.on_submit(part)
+        text = part.payload or part.document.read()
+        with service.lock:
+            ref = f"ref-{len(service.taken)}"
+            service.taken[ref] = text
+            service.submitted.append(part.attempt.sent_name)
+        service.after_submit(part)
+        if service.facts.blocking:
+            assert sink is not None
+            sink.write(text.upper())
+            return Accepted(ref=None)
+        return Accepted(ref=ref, cost=0.5)
+
+    def poll(self, refs: Sequence[str]) -> Mapping[str, Look | ServiceError]:
+        self.service.polls.append(list(refs))
+        return {ref: self._look(ref) for ref in refs}
+
+    def _look(self, ref: str) -> Look | ServiceError:
+        said = self.service.look(ref)
+        if said is not None:
+            return said
+        seen = self.service.seen[ref] = self.service.seen.get(ref, 0) + 1
+        return Ready() if seen >= self.service.looks_until_ready else Running(word="working")
+
+    def fetch(self, wanted: Sequence[tuple[str, Sink]]) -> Sequence[Fetched | ServiceError]:
+        self.service.fetches.append([ref for ref, _ in wanted])
+        answers: list[Fetched | ServiceError] = []
+        for ref, sink in wanted:
+            error = self.service.fetched(ref)
+            if error is None:
+                sink.restart()
+                sink.write(self.service.taken[ref].upper())
+            answers.append(error or Fetched())
+        return answers
+
+    def assemble(self, document: Original, results: Sequence[bytes]) -> bytes:
+        del document
+        return b"\n".join(results) + b"\n"
+
+    def clean_up(self, refs: Iterable[str]) -> None:
+        self.service.cleaned.extend(refs)
+
+    def recover(self, intent: Intent) -> Recovery:
+        return self.service.recovery(intent)
+
+    def check(self) -> None:
+        self.service.checked += 1
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Service:
+    Fake.service = Service()
+    monkeypatch.setattr(desks, "KINDS", {"fake": Fake})
+    return Fake.service
+
+
+def _settings(base: Path, more: str = "") -> config.Config:
+    path = base / "config.yaml"
+    path.write_text(
+        f"root: {base}/share\nstate: {base}/state\nwatch: {{settle: 20ms, rescan: 200ms}}\n"
+        "providers:\n  fake: {base_url: 'http://127.0.0.1:9', api_key: a-key-of-the-test, languages: [fr]"
+        f"{more}}}\n"
+    )
+    return config.load(path, kinds={"fake": ProviderSettings})
+
+
+@contextmanager
+def _app(base: Path, more: str = "") -> Iterator[App]:
+    app = App(_settings(base, more), SystemClock(), structlog.get_logger())
+    app.start()
+    try:
+        yield app
+    finally:
+        app.stop()
+
+
+def _until(condition: Callable[[], object], seconds: float = 20.0) -> None:
+    pause = threading.Event()
+    for _ in range(int(seconds / 0.01)):
+        if condition():
+            return
+        pause.wait(0.01)
+    raise AssertionError("waited in vain")
+
+
+def _poked(app: App) -> bool:
+    """Spare the half minute that a closed account waits."""
+    app.poke()
+    return True
+
+
+def _drop(base: Path, *texts: str) -> None:
+    inbox = base / "share/inbox/fake/fr"
+    inbox.mkdir(parents=True, exist_ok=True)
+    for number, text in enumerate(texts):
+        (inbox / f"text {number}.txt").write_text(text)
+
+
+def _results(base: Path) -> dict[str, str]:
+    return {
+        path.name: path.read_text()
+        for path in (base / "share/outbox").rglob("*")
+        if path.is_file() and not path.name.startswith(".")
+    }
+
+
+def _codes(base: Path) -> list[str]:
+    return [json.loads(path.read_text())["error"]["code"] for path in (base / "share/failed").rglob("*.error.json")]
+
+
+def _in_parts(service: Service, **more: object) -> None:
+    service.parts = 2
+    service.facts = Capabilities(
+        extensions=frozenset({"txt"}),
+        languages=LanguageTable(targets={"fr": "fr"}),
+        poll_every_s=0.02,
+        assembles=True,
+        **more,  # type: ignore[arg-type]  # the tests give fields of Capabilities
+    )
+
+
+def test_a_document_in_parts_is_put_together_in_order(tmp_path: Path, service: Service) -> None:
+    """Each part is submitted once, polled and fetched in batches, and the results are assembled in order."""
+    _in_parts(service, poll_batch=10, fetch_batch=5)
+    _drop(tmp_path, "one\ntwo\nthree\nfour")
+    with _app(tmp_path):
+        _until(lambda: _results(tmp_path))
+
+    assert _results(tmp_path) == {"text 0.txt": "ONE\nTWO\nTHREE\nFOUR\n"}
+    assert len(service.submitted) == 4
+    assert sorted(service.taken) == sorted(service.cleaned)
+
+
+def test_parts_wait_for_a_place_and_earlier_ones_are_polled_meanwhile(tmp_path: Path, service: Service) -> None:
+    """With room for one part at a time, a document of four parts is still finished."""
+    _in_parts(service, max_in_flight=1)
+    _drop(tmp_path, "one\ntwo\nthree\nfour", "five\nsix")
+    with _app(tmp_path):
+        _until(lambda: len(_results(tmp_path)) == 2)
+
+    assert _results(tmp_path) == {"text 0.txt": "ONE\nTWO\nTHREE\nFOUR\n", "text 1.txt": "FIVE\nSIX\n"}
+    assert len(service.submitted) == 6
+
+
+def test_a_stop_between_two_parts_pays_none_of_them_again(tmp_path: Path, service: Service) -> None:
+    """Parts that were accepted before a restart are polled, the others submitted: each once."""
+    _in_parts(service, max_in_flight=2)
+    service.looks_until_ready = 1_000_000
+    _drop(tmp_path, "one\ntwo\nthree\nfour")
+    with _app(tmp_path):
+        _until(lambda: len(service.submitted) == 2)
+    service.looks_until_ready = 1
+    with _app(tmp_path):
+        _until(lambda: _results(tmp_path))
+
+    assert _results(tmp_path) == {"text 0.txt": "ONE\nTWO\nTHREE\nFOUR\n"}
+    assert sorted(service.taken.values()) == [b"four", b"one", b"three", b"two"]
+
+
+def test_one_bad_part_fails_the_document_once(tmp_path: Path, service: Service) -> None:
+    """When the service calls one part failed, the whole document fails, with one sidecar."""
+    _in_parts(service)
+    service.look = lambda ref: Failed(error=RejectedError("provider.failed", "no")) if ref == "ref-1" else None
+    _drop(tmp_path, "one\ntwo\nthree")
+    with _app(tmp_path):
+        _until(lambda: _codes(tmp_path))
+
+    assert _codes(tmp_path) == ["provider.failed"]
+    assert _results(tmp_path) == {}
+
+
+def test_a_blocking_service_delivers_without_a_reference(tmp_path: Path, service: Service) -> None:
+    """The answer to the submit is the result: whole and synced before it is recorded, and never asked for."""
+    service.facts = Capabilities(
+        extensions=frozenset({"txt"}), languages=LanguageTable(targets={"fr": "fr"}), blocking=True
+    )
+    _drop(tmp_path, "one", "two")
+    with _app(tmp_path):
+        _until(lambda: len(_results(tmp_path)) == 2)
+
+    assert _results(tmp_path) == {"text 0.txt": "ONE", "text 1.txt": "TWO"}
+    assert service.polls + service.fetches == []
+
+
+def test_a_lost_answer_is_recovered_where_the_service_can_be_asked(tmp_path: Path, service: Service) -> None:
+    """An uncertain submission that the service knows by its name goes on; it is not submitted again."""
+
+    def lose(_part: Part) -> None:
+        raise UncertainError("submit.uncertain")
+
+    service.after_submit = lose
+    service.recovery = lambda intent: Found(ref="ref-0") if intent.attempt.sent_name in service.submitted else Absent()
+    _drop(tmp_path, "one")
+    with _app(tmp_path):
+        _until(lambda: _results(tmp_path))
+
+    assert _results(tmp_path) == {"text 0.txt": "ONE"}
+    assert len(service.submitted) == 1
+
+
+def test_a_submission_that_is_proven_absent_goes_again(tmp_path: Path, service: Service) -> None:
+    """When the service's complete list does not have it, the same file is submitted under a new name."""
+    lost: list[str] = []
+
+    def lose_once(part: Part) -> None:
+        if not lost:
+            lost.append(part.attempt.sent_name)
+            raise UncertainError("submit.uncertain")
+
+    service.on_submit = lose_once
+    service.recovery = lambda _intent: Absent()
+    _drop(tmp_path, "one")
+    with _app(tmp_path) as app:
+        _until(lambda: lost)
+        _until(lambda: _poked(app) and _results(tmp_path))
+
+    assert _results(tmp_path) == {"text 0.txt": "ONE"}
+    assert len(service.submitted) == 1
+    assert service.submitted != lost
+
+
+def test_resubmitting_is_the_administrators_choice(tmp_path: Path, service: Service) -> None:
+    """`on_uncertain_submit: resubmit` sends again what may have been taken, and only then."""
+    lost: list[str] = []
+
+    def lose_once(part: Part) -> None:
+        if not lost:
+            lost.append(part.attempt.sent_name)
+            raise UncertainError("submit.uncertain")
+
+    service.after_submit = lose_once
+    _drop(tmp_path, "one")
+    with _app(tmp_path, ", on_uncertain_submit: resubmit") as app:
+        _until(lambda: _poked(app) and _results(tmp_path))
+
+    assert len(service.submitted) == 2
+
+
+def test_what_was_paid_is_asked_for_before_it_is_paid_again(tmp_path: Path, service: Service) -> None:
+    """A job that failed with its reference gives its result to the same bytes dropped again."""
+    service.look = lambda _ref: Lost(error=LostError("provider.lost"))
+    _drop(tmp_path, "one")
+    with _app(tmp_path, ", deadline: 10ms"):
+        _until(lambda: service.submitted)
+        service.look = lambda _ref: Running(word="working")
+        _until(lambda: _codes(tmp_path) == ["deadline.passed"])
+    service.look = lambda _ref: None
+    failed = tmp_path / "share/failed/fake/fr"
+    (failed / "text 0.txt").rename(tmp_path / "share/inbox/fake/fr/text 0.txt")
+    with _app(tmp_path):
+        _until(lambda: _results(tmp_path))
+
+    assert _results(tmp_path) == {"text 0.txt": "ONE"}
+    assert len(service.submitted) == 1
+    assert _codes(tmp_path) == []
+
+
+def test_an_old_reference_that_is_of_no_use_is_no_failure(tmp_path: Path, service: Service) -> None:
+    """When the service no longer knows what was paid before, the file is submitted on its own."""
+    service.look = lambda _ref: Running(word="working")
+    _drop(tmp_path, "one")
+    with _app(tmp_path, ", deadline: 10ms"):
+        _until(lambda: _codes(tmp_path) == ["deadline.passed"])
+    service.look = lambda ref: Lost(error=LostError("provider.lost")) if ref == "ref-0" else None
+    failed = tmp_path / "share/failed/fake/fr"
+    (failed / "text 0.txt").rename(tmp_path / "share/inbox/fake/fr/text 0.txt")
+    with _app(tmp_path):
+        _until(lambda: _results(tmp_path))
+
+    assert len(service.submitted) == 2
+
+
+def test_a_result_that_is_gone_is_asked_for_again(tmp_path: Path, service: Service) -> None:
+    """An expired link leads back to a look at the status, and then to the result."""
+    gone: list[str] = []
+
+    def expire_once(ref: str) -> ServiceError | None:
+        if gone:
+            return None
+        gone.append(ref)
+        return LostError("result.gone")
+
+    service.fetched = expire_once
+    _drop(tmp_path, "one")
+    with _app(tmp_path):
+        _until(lambda: _results(tmp_path))
+
+    assert len(service.polls) == 2
+    assert len(service.submitted) == 1
+
+
+def test_a_blocked_account_holds_files_and_opens_with_one_trial(tmp_path: Path, service: Service) -> None:
+    """A blocking answer fails nothing: after a check that costs nothing one file goes first, then the rest."""
+    blocked = threading.Event()
+    blocked.set()
+    tries: list[str] = []
+
+    def refuse(part: Part) -> None:
+        tries.append(part.attempt.sent_name)
+        if blocked.is_set():
+            raise BlockedError("account.blocked", "no credit")
+
+    service.on_submit = refuse
+    _drop(tmp_path, *[f"text {number}" for number in range(20)])
+    with _app(tmp_path) as app:
+        _until(lambda: tries and app.shop.desks["fake"].account.standing().occupied == 0)
+        first = len(tries)
+        blocked.clear()
+        _until(lambda: _poked(app) and len(_results(tmp_path)) == 20)
+
+    assert first <= desks.TRANSFERS
+    assert service.checked
+    assert _codes(tmp_path) == []
+
+
+def test_an_unknown_status_word_means_running(tmp_path: Path, service: Service) -> None:
+    """A word that is in no document is no failure; the job goes on until the service says otherwise."""
+    words = iter(["enqueued-ish", "Resting", None])
+    service.look = lambda _ref: Running(word=word) if (word := next(words, None)) else None
+    _drop(tmp_path, "one")
+    with _app(tmp_path):
+        _until(lambda: _results(tmp_path))
+
+    assert _results(tmp_path) == {"text 0.txt": "ONE"}
+
+
+def test_polls_go_on_when_the_service_does_not_answer(tmp_path: Path, service: Service) -> None:
+    """No answer about a job is no news: it stays in flight, even beyond its deadline."""
+    service.look = lambda _ref: TransientError("service.error")
+    _drop(tmp_path, "one")
+    with _app(tmp_path, ", deadline: 10ms"):
+        _until(lambda: len(service.polls) >= 2)
+        service.look = lambda _ref: None
+        _until(lambda: _results(tmp_path))
+
+    assert _codes(tmp_path) == []
