@@ -1,0 +1,55 @@
+"""Taking documents apart into translatable texts, and putting them together again.
+
+A format's room finds *spans*: places in the source, each with the text a translator sees. `splice` puts
+changed texts back; what did not change keeps its bytes. `placeholders` tells what inside a text is not
+language, `split` cuts and groups texts for services with limits.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+
+from daemon.segments import docx, html, jsontext, markdown, subtitles, txt
+from daemon.segments.encoding import Decoded, decode, decode_markup
+from daemon.segments.splice import NotSegmentableError, Segmented, Span, splice
+
+__all__ = ["EXTENSIONS", "NotSegmentableError", "Segmented", "take_apart"]
+
+
+def take_apart(data: bytes, extension: str) -> Segmented:
+    """The texts of a document whose name ends in `extension` (without the dot).
+
+    Raises NotSegmentableError, saying why, when the format is not known, the bytes are not of this format, or
+    something about them is refused. A document without any text has no texts and is no error.
+    """
+    take = _FORMATS.get(extension.lower())
+    if not take:
+        raise NotSegmentableError(f"files of the type .{extension} cannot be taken apart")
+    return take(data)
+
+
+def _text(
+    data: bytes,
+    spans_of: Callable[[str], list[Span[str]]],
+    decoding: Callable[[bytes], Decoded] = decode,
+) -> Segmented:
+    source = decoding(data)
+    spans = spans_of(source.text)
+
+    def put_together(texts: Sequence[str]) -> bytes:
+        return source.encode(splice(source.text, spans, texts))
+
+    return Segmented(tuple(span.text for span in spans), put_together)
+
+
+_HTML = partial(_text, spans_of=html.spans, decoding=decode_markup)
+_FORMATS: Mapping[str, Callable[[bytes], Segmented]] = {
+    "txt": partial(_text, spans_of=txt.spans),
+    "md": partial(_text, spans_of=markdown.spans),
+    "srt": partial(_text, spans_of=subtitles.srt_spans),
+    "vtt": partial(_text, spans_of=subtitles.vtt_spans),
+    "html": _HTML,
+    "htm": _HTML,
+    "json": partial(_text, spans_of=jsontext.spans),
+    "docx": docx.take_apart,
+}
+EXTENSIONS = frozenset(_FORMATS)
