@@ -158,32 +158,37 @@ class Account:
             self._reserved -= 1
 
     def may_send(self, job: str) -> bool:
-        """Whether a reserved submission may still go: the door may have closed since."""
+        """Whether a reserved submission may still go: the door may have closed since.
+
+        Half open, the first that asks is the trial, and every other one waits for its end.
+        """
         with self._lock:
-            return self._door is Door.OPEN or (self._door is Door.TRIAL and self._trial == job)
+            if self._door is Door.TRIAL and self._trial is None:
+                self._trial = job
+            return self._door is Door.OPEN or self._trial == job
 
     def next_admission(self) -> float | None:
         """When to look again after `reserve` said no; None: when something ends (a job, a check, a trial)."""
         with self._lock:
             now = self._clock.monotonic()
-            moment = self._until if self._door is Door.CLOSED else self._held_until
-            return moment if moment > now else None
+            if self._door is Door.CLOSED:
+                # A check that is due may be under way, or not have been noticed yet.
+                return self._until if self._until > now else now + policy.CHECK_LOOK_S
+            return self._held_until if self._held_at is not None else None
 
     def _admits(self, job: str) -> bool:
         now = self._clock.monotonic()
         under_way = self._occupied + self._reserved
         if self._door is Door.CLOSED:
             return False
-        if self._door is Door.TRIAL:
-            if self._trial not in (None, job):
-                return False
-            self._trial = job
-            return True
-        if self._held_at is not None:
-            if under_way >= self._held_at and now < self._held_until:
-                return False
+        if self._trial == job:
+            # It comes anew, so its submission is over, although nobody said how it went.
+            self._trial = None
+        if self._door is Door.TRIAL and (self._trial is not None or self._reserved):
+            return False
+        if now >= self._held_until:
             self._held_at = None
-        return self._max_in_flight is None or under_way < self._max_in_flight
+        return all(under_way < limit for limit in (self._held_at, self._max_in_flight) if limit is not None)
 
     def submission_ended(self, job: str, *, sane: bool) -> bool:
         """A submission got an answer about the file (`sane`), or none that says anything about the account.
@@ -205,7 +210,7 @@ class Account:
     # -- closing and reopening ------------------------------------------------------------------------------
 
     def close(self, reason: str, *, ask_first: bool) -> bool:
-        """Stop submissions; says whether they were open until now. With `ask_first` a free check comes before the trial.
+        """Stop submissions; says whether they were open. With `ask_first` a free check comes before the trial.
 
         Uncertain and blocking answers ask first and wait 30 s to 30 min; an account that could not be
         reached is tried again after 2 s to 5 min, because such a try can cost nothing.
@@ -222,7 +227,8 @@ class Account:
             self._since = now if self._since is None else self._since
             self._door = Door.CLOSED
             self._trial = None
-            self._reason = reason
+            if ask_first or not self._asks_first:
+                self._reason = reason
             return was_open
 
     def check_due(self) -> bool:
@@ -276,7 +282,7 @@ class Account:
     def hold(self) -> None:
         """As many jobs under way as the service allows: wait until one of ours ends, or a minute."""
         with self._lock:
-            self._held_at = max(1, self._occupied)
+            self._held_at = self._occupied
             self._held_until = self._clock.monotonic() + policy.CAPACITY_HOLD_S
 
     def answered(self) -> None:

@@ -265,6 +265,7 @@ class App:
         for job in self.shop.journal.alive():
             enter(self.shop, job)
         self._scheduler.start()
+        self._engine.start()
         self._scan.wake()
         self._dispatch.wake()
         self._log.info("daemon.started", root=self._root, **self.view.detector)

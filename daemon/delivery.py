@@ -90,6 +90,7 @@ class Deliveries:
             return
         sink.finish()
         self._shop.went_well(key)
+        self._shop.went_well(_fetching(key))
         self._odd.pop(key, None)
         self._complete(desk, key, fetched)
 
@@ -142,10 +143,11 @@ class Deliveries:
         if isinstance(error, LostError):
             lane = desk.lanes.poll
             shop.record(job.id, "accepted", part=index, ref=job.parts[index].ref)
-        shop.again(lane, key, error.code)
+        # Counted apart: the look at the status in between may go well every time.
+        shop.again(lane, key, error.code, counted_as=_fetching(key))
         now = shop.clock.now()
         since = seconds_between(job.parts[index].submitted_at or now, now)
-        if shop.tries(key) >= _ENOUGH_TRIES and since >= desk.settings.deadline:
+        if shop.tries(_fetching(key)) >= _ENOUGH_TRIES and since >= desk.settings.deadline:
             shop.drop(lane, key)
             words = error.provider_message or messages.render(error.code, error.facts)[0]
             shop.fail(job, RejectedError("result.unusable", words), "fetch")
@@ -187,7 +189,14 @@ class Deliveries:
         except OSError as error:
             shop.log.warning("deliver.failed", job=key, provider=desk.name, why=str(error))
             self._later(desk, key, "folder.trouble")
-        except (TransferCutError, ServiceError) as error:
+        except TransferCutError:
+            self._later(desk, key, "daemon.stopping", 0.0)
+        except RejectedError as error:
+            # The results are all here and make no document: fetching them again would change nothing.
+            job = shop.journal.get(key)
+            if job is not None:
+                shop.fail(job, error, "assemble")
+        except ServiceError as error:
             self._later(desk, key, str(error))
 
     def _later(self, desk: Desk, key: str, why: str, wait_s: float | None = None) -> None:
@@ -231,6 +240,8 @@ class Deliveries:
         with shop.folders.opened() as root:
             original = Original(shop.folders.open_original(root, place, job.id), place.base, shop.stopping.is_set)
         try:
+            if original.sha256 != job.sha256:
+                raise RejectedError("result.unusable", "the original was changed while it was being translated")
             results = [shop.spool.part(job.id, index) for index in range(len(job.parts))]
             return desk.provider.assemble(original, results)
         finally:
@@ -293,8 +304,13 @@ class Deliveries:
         shop.went_well(job.id)
         for index in range(len(job.parts)):
             shop.went_well(part_key(job.id, index))
+            shop.went_well(_fetching(part_key(job.id, index)))
         _tell(shop, desk, closed)
         return closed
+
+
+def _fetching(key: str) -> str:
+    return f"{key} fetch"
 
 
 def _tell(shop: Workshop, desk: Desk, job: Job) -> None:

@@ -14,7 +14,7 @@ from functools import partial
 from daemon.accounts import Account
 from daemon.agenda import Agenda
 from daemon.clock import Clock
-from daemon.languages import Route, UnknownLanguageError, route_for
+from daemon.languages import LanguageTable, Route, UnknownLanguageError, route_for
 from daemon.providers import KINDS
 from daemon.providers.base import Capabilities, Provider
 from daemon.settings import ProviderSettings, Rate
@@ -48,7 +48,7 @@ class Desk:
     uploads: ThreadPoolExecutor
     downloads: ThreadPoolExecutor
     controls: ThreadPoolExecutor
-    _routes: dict[str, Route | UnknownLanguageError] = field(default_factory=dict)
+    _routes: dict[str, tuple[LanguageTable, Route | UnknownLanguageError]] = field(default_factory=dict)
 
     @property
     def capabilities(self) -> Capabilities:
@@ -60,9 +60,11 @@ class Desk:
 
     def route(self, folder: str) -> Route:
         """What a language folder asks for. Raises UnknownLanguageError."""
-        found = self._routes.get(folder) or self._find_route(folder)
+        table = self.capabilities.languages
+        known = self._routes.get(folder)
+        found = known[1] if known is not None and known[0] is table else self._find_route(folder)
         if len(self._routes) < _MOST_ROUTES:
-            self._routes[folder] = found
+            self._routes[folder] = (table, found)
         if isinstance(found, UnknownLanguageError):
             raise UnknownLanguageError(found.folder, str(found), found.suggestions)
         return found

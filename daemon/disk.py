@@ -63,7 +63,7 @@ def open_folder(folder: int, path: str) -> int:
 
 
 def open_beneath(folder: int, path: str, flags: int) -> int:
-    """Anything beneath `folder`. Raises ELOOP or EXDEV when the way leads through a link or outside."""
+    """Anything beneath `folder`. Raises ELOOP (the walk: ENOTDIR) or EXDEV for a way through a link or outside."""
     if kernel.native is not None:
         try:
             return kernel.native.openat2(folder, path, flags)
@@ -103,11 +103,11 @@ def folder(parent: int, path: str) -> Iterator[int]:
 def open_file(folder: int, path: str) -> int:
     """A regular file to read from, beneath `folder`: no link, no FIFO that would hang, one name only."""
     descriptor = open_beneath(folder, path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW)
-    found = os.fstat(descriptor)
-    if stat.S_ISREG(found.st_mode) and found.st_nlink == 1:
-        return descriptor
-    os.close(descriptor)
-    raise OSError(errno.EPERM, "not a regular file with one name", path)
+    with _closing_on_error(descriptor):
+        found = os.fstat(descriptor)
+        if not stat.S_ISREG(found.st_mode) or found.st_nlink != 1:
+            raise OSError(errno.EPERM, "not a regular file with one name", path)
+    return descriptor
 
 
 def create_file(folder: int, name: str, mode: int) -> int:
@@ -155,13 +155,15 @@ def _closing_on_error(descriptor: int) -> Iterator[None]:
 
 
 def _set_mode(descriptor: int, mode: int) -> None:
-    try:
-        os.fchmod(descriptor, mode)
-    except PermissionError:
-        # A sandboxed service may not set the set-group-ID bit; a share may keep no modes at all, and what it
-        # shows then is its mount options' affair.
-        with contextlib.suppress(PermissionError):
-            os.fchmod(descriptor, mode & 0o777)
+    # A sandboxed service may not set the set-group-ID bit; a share may keep no modes at all, and what it shows
+    # then is its mount options' affair.
+    for tried in (mode, mode & 0o777):
+        try:
+            os.fchmod(descriptor, tried)
+            return
+        except OSError as error:
+            if error.errno not in (errno.EPERM, errno.EACCES, errno.ENOTSUP):
+                raise
 
 
 def set_mode(folder: int, name: str, mode: int) -> None:

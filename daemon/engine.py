@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
+from daemon import policy
 from daemon.accounts import Door
 from daemon.agenda import Agenda
 from daemon.delivery import Deliveries
@@ -19,7 +20,7 @@ from daemon.polling import Polls
 from daemon.submission import Submissions
 from daemon.workshop import Workshop
 
-CHECK_BUSY = "check"
+CHECK = "check"
 
 
 class Engine:
@@ -35,6 +36,18 @@ class Engine:
         self._checking: set[str] = set()
         self._lock = threading.Lock()
         self._idle = threading.Condition(self._lock)
+
+    def start(self) -> None:
+        """Ask services for what only they can tell, before the first drop."""
+        for desk in self._shop.desks.values():
+            if desk.capabilities.learns_languages:
+                self._start(desk, CHECK, desk.controls, self._learn, desk.name, [])
+
+    def _learn(self, desk: Desk, name: str) -> None:
+        try:
+            desk.provider.check()
+        except (ServiceError, NoRoomError) as error:
+            self._shop.log.info("languages.unknown", provider=name, why=str(error))
 
     def dispatch(self) -> float | None:
         """Start whatever is due; the monotonic moment of the next due thing, None if only an event can tell."""
@@ -73,7 +86,8 @@ class Engine:
         shop, lane = self._shop, desk.lanes.poll
         room, until = desk.account.room("status")
         for _ in range(min(room, self._free(desk, "poll"))):
-            keys = shop.take(lane, desk.capabilities.poll_batch)
+            batch = desk.capabilities.poll_batch
+            keys = shop.take(lane, batch, policy.slack(batch, desk.poll_every_s))
             if not keys:
                 break
             self._start(desk, "poll", desk.controls, self._polls.run, keys, keys)
@@ -83,7 +97,8 @@ class Engine:
     def _fetch(self, desk: Desk) -> float | None:
         shop, lane = self._shop, desk.lanes.fetch
         for _ in range(self._free(desk, "fetch")):
-            keys = shop.take(lane, desk.capabilities.fetch_batch)
+            batch = desk.capabilities.fetch_batch
+            keys = shop.take(lane, batch, policy.slack(batch, policy.GATHER_S))
             if not keys:
                 break
             self._start(desk, "fetch", desk.downloads, self._deliveries.fetch, keys, keys)
@@ -109,7 +124,7 @@ class Engine:
         account = desk.account
         if account.check_due() and account.name not in self._checking:
             self._checking.add(account.name)
-            self._start(desk, CHECK_BUSY, desk.controls, self._check, account.name, [])
+            self._start(desk, CHECK, desk.controls, self._check, account.name, [])
         return account.next_admission() if account.standing().door is Door.CLOSED else None
 
     def _check(self, desk: Desk, account: str) -> None:

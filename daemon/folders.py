@@ -11,19 +11,21 @@ goes away nothing is written below its empty mount point, and nothing keeps it f
 """
 
 import contextlib
+import errno
 import json
 import os
-from collections.abc import Callable, Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from daemon import disk, names, sidecar
+from daemon import disk, moves, names
 from daemon.errors import ShareAwayError
 from daemon.journal import Identity
 
 MARKER = ".babeldrop"
 PRIVATE = 0o700
-SIDECAR = ".error.json"
 _MOST_LEVELS = 32
+_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+"""A folder that is none any more; what came in its place shows in its parent's next listing."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -47,16 +49,20 @@ class Place:
         return os.path.normpath(os.path.join(top, self.provider, self.folder, self.sub))
 
     def path(self, top: str) -> str:
-        """The path of the file below the root, for messages."""
-        return os.path.join(self.within(top), self.base)
+        """The path of the file (of the language folder, without a name) below the root."""
+        return os.path.join(self.within(top), self.base).rstrip("/")
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Seen:
-    """One entry of an inbox: a place, and what the listing showed."""
+    """One entry of an inbox: a place, and what the listing showed.
+
+    `closed` says why a folder could not be looked into; nothing is known of what lies in it.
+    """
 
     place: Place
     entry: disk.Entry
+    closed: str | None = None
 
 
 class Folders:
@@ -88,15 +94,21 @@ class Folders:
             disk.close(root)
 
     def create(self, inboxes: dict[str, list[str]]) -> None:
-        """Make the folders that people see, for each provider its languages."""
+        """Make the folders that people see, for each provider its languages.
+
+        An inbox whose name belongs to something else (a file, a link) is left to the scan, which reports it.
+        """
         with self.opened() as root:
             for top in ("inbox", "outbox", "failed", "archive"):
                 self._make(root, top)
             disk.close(disk.make_folders(root, "processing", PRIVATE))
             for provider, languages in inboxes.items():
-                self._make(root, f"inbox/{provider}")
-                for language in languages:
-                    self._make(root, f"inbox/{provider}/{language}")
+                for path in (f"inbox/{provider}", *(f"inbox/{provider}/{language}" for language in languages)):
+                    try:
+                        self._make(root, path)
+                    except OSError as error:
+                        if error.errno in disk.FOR_NOW:
+                            raise
 
     def _make(self, root: int, path: str) -> None:
         disk.close(disk.make_folders(root, path, self.folder_mode))
@@ -104,30 +116,43 @@ class Folders:
     # -- listing --------------------------------------------------------------------------------------------
 
     def providers_and_languages(self, root: int) -> Iterator[tuple[str, disk.Entry]]:
-        """What lies in `inbox/` ("" as provider) and in `inbox/<provider>/`, one level each."""
+        """What lies in `inbox/` ("" as provider) and in `inbox/<provider>/`, one level each.
+
+        A provider's folder that cannot be looked into comes without a stat.
+        """
         with disk.folder(root, "inbox") as inbox:
             for entry in disk.list_folder(inbox):
-                yield "", entry
+                below: list[disk.Entry] = []
+                shown = entry
                 if entry.kind == "folder":
-                    with contextlib.suppress(OSError), disk.folder(inbox, entry.name) as provider:
-                        for below in disk.list_folder(provider):
-                            yield entry.name, below
+                    try:
+                        with disk.folder(inbox, entry.name) as provider:
+                            below = disk.list_folder(provider)
+                    except OSError:
+                        shown = disk.Entry(entry.name, None)
+                if entry.stat is not None:
+                    yield "", shown
+                yield from ((entry.name, one) for one in below if one.stat is not None)
 
-    def listing(self, root: int, provider: str, folder: str) -> Iterator[Seen]:
-        """Everything in one language folder that is no folder itself; links are named, never followed."""
-        yield from self._listing(root, Place(provider=provider, folder=folder, name=""), 0)
+    def listing(self, root: int, provider: str, folder: str, ignore: Collection[str] = ()) -> Iterator[Seen]:
+        """Everything in one language folder that is no folder itself; links are named, never followed.
 
-    def _listing(self, root: int, at: Place, level: int) -> Iterator[Seen]:
+        Folders that are never touched, or match `ignore`, are not looked into.
+        """
+        yield from self._listing(root, Place(provider=provider, folder=folder, name=""), 0, ignore)
+
+    def _listing(self, root: int, at: Place, level: int, ignore: Collection[str]) -> Iterator[Seen]:
         try:
-            with disk.folder(root, at.path("inbox") if at.name else at.within("inbox")) as here:
+            with disk.folder(root, at.path("inbox")) as here:
                 entries = disk.list_folder(here)
-        except OSError:
-            # Gone or closed to us since its parent was listed; the next scan tells more.
+        except OSError as error:
+            if error.errno not in _GONE:
+                yield Seen(place=at, entry=disk.Entry(at.base, None), closed=error.strerror)
             return
         for entry in sorted(entries, key=lambda one: one.name):
             below = Place(provider=at.provider, folder=at.folder, name=os.path.join(at.name, entry.name))
-            if entry.kind == "folder" and level < _MOST_LEVELS and names.never_touched(entry.name) is None:
-                yield from self._listing(root, below, level + 1)
+            if entry.kind == "folder" and level < _MOST_LEVELS and names.never_touched(entry.name, ignore) is None:
+                yield from self._listing(root, below, level + 1, ignore)
             else:
                 yield Seen(place=below, entry=entry)
 
@@ -136,51 +161,62 @@ class Folders:
     def claim(self, root: int, place: Place, job: str) -> disk.Entry:
         """Take a drop out of the inbox with one rename; returns what the file shows afterwards.
 
-        Raises OSError when it is not there any more or the rename is not allowed.
+        Raises OSError when it is not there any more, or cannot be moved durably; then it stays in the inbox.
         """
-        target = self._claimed_in(place, job)
+        base = place.base
         with disk.folder(root, place.within("inbox")) as source:
-            into = disk.make_folders(root, target, PRIVATE)
             try:
-                disk.rename_noreplace(source, place.base, into, place.base)
-                disk.sync_folder(into)
-                disk.sync_folder(source)
-                return disk.Entry(place.base, disk.lstat(into, place.base))
+                with disk.folder_made(root, self._claimed_in(place, job), PRIVATE) as into:
+                    try:
+                        disk.rename_noreplace(source, base, into, base)
+                        disk.sync_folder(into)
+                        disk.sync_folder(source)
+                        return disk.Entry(base, disk.lstat(into, base))
+                    except OSError:
+                        # Nobody would look in processing/ for a file without a record.
+                        with contextlib.suppress(OSError):
+                            moves.move(into, base, source, base)
+                        raise
             except OSError:
-                disk.close(into)
-                into = -1
                 self._prune(root, place, job)
                 raise
-            finally:
-                if into >= 0:
-                    disk.close(into)
+
+    def finish_claim(self, root: int, place: Place, job: str) -> None:
+        """Take away a claimed file's name in the inbox, where a crash in the middle of the move has left it."""
+        with (
+            contextlib.suppress(FileNotFoundError),
+            disk.folder(root, place.within("inbox")) as source,
+            disk.folder(root, self._claimed_in(place, job)) as into,
+        ):
+            if moves.is_same(into, place.base, source, place.base):
+                disk.unlink(source, place.base)
+                disk.sync_folder(source)
 
     def open_original(self, root: int, place: Place, job: str) -> int:
         """The claimed original. Raises FileNotFoundError when somebody took it away."""
         return disk.open_file(root, os.path.join(self._claimed_in(place, job), place.base))
 
-    def has_original(self, root: int, place: Place, job: str) -> bool:
-        try:
-            with disk.folder(root, self._claimed_in(place, job)) as here:
-                return disk.exists(here, place.base)
-        except FileNotFoundError:
-            return False
-
     def claimed(self, root: int) -> Iterator[tuple[str, Place, disk.Entry]]:
         """Every file in `processing/`: the job its path names, its place, and its stat."""
-        try:
-            with disk.folder(root, "processing") as top:
-                yield from self._claimed_below(top, [])
-        except FileNotFoundError:
-            return
+        yield from self._claimed_below(root, "processing", [])
 
-    def _claimed_below(self, here: int, way: list[str]) -> Iterator[tuple[str, Place, disk.Entry]]:
+    def _claimed_below(self, parent: int, name: str, way: list[str]) -> Iterator[tuple[str, Place, disk.Entry]]:
+        try:
+            here = disk.open_folder(parent, name)
+        except FileNotFoundError:
+            # Its last file was moved on meanwhile.
+            return
+        try:
+            yield from self._claimed_in_folder(here, way)
+        finally:
+            disk.close(here)
+
+    def _claimed_in_folder(self, here: int, way: list[str]) -> Iterator[tuple[str, Place, disk.Entry]]:
         for entry in disk.list_folder(here):
             steps = [*way, entry.name]
             if entry.kind == "folder" and len(steps) < _MOST_LEVELS + 4:
-                with disk.folder(here, entry.name) as below:
-                    yield from self._claimed_below(below, steps)
-            elif len(steps) > 3 and names.is_job_id(steps[2]):
+                yield from self._claimed_below(here, entry.name, steps)
+            elif entry.stat is not None and len(steps) > 3 and names.is_job_id(steps[2]):
                 place = Place(provider=steps[0], folder=steps[1], name=os.path.join(*steps[3:]))
                 yield steps[2], place, entry
 
@@ -189,21 +225,18 @@ class Folders:
         return os.path.join("processing", place.provider, place.folder, job, place.sub)
 
     def _prune(self, root: int, place: Place, job: str) -> None:
-        """Remove the folders that the claim made, as far as they are empty."""
+        """Remove the folders that the claim made, as far as they are there and empty."""
+        way = os.path.join("processing", place.provider, place.folder)
         steps = [job, *[step for step in place.sub.split("/") if step]]
-        with contextlib.suppress(OSError):
-            for depth in range(len(steps) - 1, -1, -1):
-                parent = os.path.join("processing", place.provider, place.folder, *steps[:depth])
-                with disk.folder(root, parent) as here:
-                    if not disk.remove_folder(here, steps[depth]):
-                        return
+        for depth in range(len(steps) - 1, -1, -1):
+            with contextlib.suppress(OSError), disk.folder(root, os.path.join(way, *steps[:depth])) as here:
+                disk.remove_folder(here, steps[depth])
 
     # -- delivery -------------------------------------------------------------------------------------------
 
     def stage(self, root: int, place: Place, job: str, source: int) -> None:
         """Copy the banked result beside its future name, whole and synced, under a name nobody sees."""
-        into = disk.make_folders(root, place.within("outbox"), self.folder_mode)
-        try:
+        with disk.folder_made(root, place.within("outbox"), self.folder_mode) as into:
             temporary = _temporary(job)
             disk.unlink(into, temporary)
             descriptor = disk.create_file(into, temporary, self.file_mode)
@@ -213,13 +246,11 @@ class Folders:
             finally:
                 disk.close(descriptor)
             disk.sync_folder(into)
-        finally:
-            disk.close(into)
 
     def free_name(self, root: int, place: Place, job: str) -> str:
         """The first of `name`, `name (2)`, … that is free in the outbox."""
         with disk.folder(root, place.within("outbox")) as here:
-            return _first_free(place.base, job, lambda name: disk.exists(here, name))
+            return moves.first_free(place.base, job, lambda name: disk.exists(here, name))
 
     def publish(self, root: int, place: Place, job: str, name: str) -> bool:
         """Give the staged result its name; False when the name was taken meanwhile.
@@ -227,23 +258,22 @@ class Folders:
         Repeatable after a crash: no staged file any more means that it was published.
         """
         with disk.folder(root, place.within("outbox")) as here:
-            staged = disk.lstat(here, _temporary(job))
-            if staged is None:
-                return True
-            taken = disk.lstat(here, name)
-            if taken is not None and (taken.st_dev, taken.st_ino) == (staged.st_dev, staged.st_ino):
-                disk.unlink(here, _temporary(job))
-            else:
-                try:
-                    disk.rename_noreplace(here, _temporary(job), here, name)
-                except FileExistsError:
-                    return False
+            if disk.exists(here, _temporary(job)):
+                return moves.move(here, _temporary(job), here, name)
+            # The crash may have come before the sync.
             disk.sync_folder(here)
             return True
 
     def archive(self, root: int, place: Place, job: str) -> None:
         """Move the original of a delivered job to the archive; gone already is done already."""
-        self._move_original(root, place, job, "archive")
+        with (
+            self._original_in(root, place, job) as source,
+            disk.folder_made(root, place.within("archive"), self.folder_mode) as into,
+        ):
+            if source is not None:
+                moves.move_to_free(source, place.base, into, job)
+            disk.sync_folder(into)
+        self._prune(root, place, job)
 
     def delete_original(self, root: int, place: Place, job: str) -> None:
         """Remove the original of a delivered job, because the administrator chose so."""
@@ -252,22 +282,18 @@ class Folders:
             disk.sync_folder(here)
         self._prune(root, place, job)
 
-    def _move_original(self, root: int, place: Place, job: str, top: str, name: str | None = None) -> None:
-        with (
-            contextlib.suppress(FileNotFoundError),
-            disk.folder(root, self._claimed_in(place, job)) as source,
-        ):
-            into = disk.make_folders(root, place.within(top), self.folder_mode)
-            try:
-                while disk.exists(source, place.base):
-                    to = name or _first_free(place.base, job, lambda one: disk.exists(into, one))
-                    with contextlib.suppress(FileExistsError):
-                        disk.rename_noreplace(source, place.base, into, to)
-                        disk.sync_folder(into)
-                        disk.sync_folder(source)
-            finally:
-                disk.close(into)
-        self._prune(root, place, job)
+    @contextlib.contextmanager
+    def _original_in(self, root: int, place: Place, job: str) -> Iterator[int | None]:
+        """The folder in `processing/` with the job's original; None when the original is not there any more."""
+        try:
+            here = disk.open_folder(root, self._claimed_in(place, job))
+        except FileNotFoundError:
+            yield None
+            return
+        try:
+            yield here if disk.exists(here, place.base) else None
+        finally:
+            disk.close(here)
 
     def prune_archive(self, before: float) -> int:
         """Remove originals that were archived before a Unix time; returns how many.
@@ -275,18 +301,7 @@ class Folders:
         The move into the archive set the file's ctime, so that is when it was archived.
         """
         with self.opened() as root, disk.folder(root, "archive") as archive:
-            return self._prune_below(archive, before)
-
-    def _prune_below(self, here: int, before: float) -> int:
-        removed = 0
-        for entry in disk.list_folder(here):
-            if entry.kind == "folder":
-                with disk.folder(here, entry.name) as below:
-                    removed += self._prune_below(below, before)
-            elif entry.kind == "file" and entry.stat is not None and entry.stat.st_ctime < before:
-                disk.unlink(here, entry.name)
-                removed += 1
-        return removed
+            return moves.prune(archive, before)
 
     # -- failure --------------------------------------------------------------------------------------------
 
@@ -295,52 +310,25 @@ class Folders:
 
         Repeatable after a crash: a sidecar of this job is used again.
         """
-        into = disk.make_folders(root, place.within("failed"), self.folder_mode)
-        try:
-            name = self._failed_name(into, place, job)
-            beside = names.sidecar_name(name, job)
-            if not disk.exists(into, beside):
-                temporary = f".{job}.sidecar"
-                disk.write_json(into, temporary, story, self.file_mode)
-                disk.rename_noreplace(into, temporary, into, beside)
-                disk.sync_folder(into)
-        finally:
-            disk.close(into)
-        self._move_original(root, place, job, "failed", name)
-        with disk.folder(root, place.within("failed")) as here:
-            disk.set_mode(here, name, self.file_mode)
+        with (
+            self._original_in(root, place, job) as source,
+            disk.folder_made(root, place.within("failed"), self.folder_mode) as into,
+        ):
+            name = moves.put_aside(source, place.base, into, job, story, self.file_mode)
+            disk.set_mode(into, name, self.file_mode)
+        self._prune(root, place, job)
         return name
 
-    def _failed_name(self, into: int, place: Place, job: str) -> str:
-        def unusable(name: str) -> bool:
-            beside = names.sidecar_name(name, job)
-            if disk.exists(into, beside):
-                return _sidecar_of(into, beside) != job
-            return disk.exists(into, name)
-
-        return _first_free(place.base, job, unusable)
-
     def forget_sidecar(self, root: int, place: Place) -> None:
-        """The attempt is claimed: the sidecar of the one before goes, where its original is gone, too.
-
-        A name that is too long for the suffix has a sidecar whose name was cut; it tells its file inside.
-        """
+        """The attempt is claimed: the sidecar of the one before goes, where its original is gone, too."""
         for top in ("failed", "inbox"):
             with contextlib.suppress(OSError), disk.folder(root, place.within(top)) as here:
-                beside = names.sidecar_name(place.base, "")
-                if disk.exists(here, place.base):
-                    continue
-                candidates = [beside]
-                if not beside.startswith(place.base):
-                    candidates = [one for one in disk.names_in(here) if one.endswith(SIDECAR)]
-                for name in candidates:
-                    if _sidecar_for(here, name, place.base):
-                        disk.unlink(here, name)
+                moves.forget_sidecar(here, place.base)
 
     def is_own_sidecar(self, root: int, place: Place) -> bool:
         """Whether a drop is a sidecar that we wrote; such a file is never translated."""
         with contextlib.suppress(OSError), disk.folder(root, place.within("inbox")) as here:
-            return _sidecar_of(here, place.base) is not None
+            return moves.sidecar_of(here, place.base) is not None
         return False
 
 
@@ -359,25 +347,3 @@ def write_marker(root: int, identity: Identity) -> None:
 
 def _temporary(job: str) -> str:
     return f".{job}.part"
-
-
-def _first_free(base: str, job: str, taken: Callable[[str], bool]) -> str:
-    number = 1
-    while taken(name := names.fit(names.numbered(base, number), "", job)):
-        number += 1
-    return name
-
-
-def _sidecar_for(folder: int, name: str, base: str) -> bool:
-    try:
-        return sidecar.is_for(disk.read_small(folder, name), base)
-    except OSError:
-        return False
-
-
-def _sidecar_of(folder: int, name: str) -> str | None:
-    """The job of a sidecar that we wrote; None for anything else."""
-    try:
-        return sidecar.job_of(disk.read_small(folder, name))
-    except OSError:
-        return None

@@ -4,11 +4,13 @@ The scan is the truth. Everything kept between two scans is derived anew from ea
 "seen before" can hide a file; events only say which folder to look at now.
 """
 
+import errno
 import os
 import secrets
 from collections.abc import Collection
+from typing import Any
 
-from daemon import disk, formats, kernel, names
+from daemon import disk, formats, kernel, messages, moves, names
 from daemon.clock import stamp
 from daemon.desks import Desk
 from daemon.folders import Place, Seen
@@ -29,12 +31,10 @@ from daemon.stability import (
 from daemon.submission import CHANGED_REST_S, vet
 from daemon.workshop import Workshop, enter
 
-_REPORTED = {
-    "link": "a symbolic link, never followed",
-    "other": "no regular file",
-    "linked": "it has several names (hard links)",
-    "deep": "too many folders deep",
-}
+_LONGEST = 3500
+"""Bytes of a path below its language folder; the kernel takes 4095 for the whole."""
+_NOT_NOW = disk.FOR_NOW | {errno.ENOENT, errno.ELOOP, errno.EPERM}
+"""Errors of an opening after which the next listing tells more: in trouble, gone, or no plain file any more."""
 
 
 class Intake:
@@ -47,9 +47,10 @@ class Intake:
         self._resting: dict[Place, Resting] = {}
         self._first_seen: dict[Place, str] = {}
         self._why: dict[Place, str] = {}
-        self._left: dict[str, str] = {}
+        self._left: dict[tuple[str, str], dict[str, str]] = {}
         self._due: dict[tuple[str, str], float] = {}
         self._seen: set[Place] = set()
+        self._claimed = 0
         self._last_id = 0
 
     def scan(self, only: Collection[tuple[str, str]] | None, whole: Collection[str]) -> int:
@@ -59,7 +60,7 @@ class Intake:
         were claimed. Raises ShareAwayError.
         """
         now = self._shop.clock.monotonic()
-        claimed = 0
+        self._claimed = 0
         with self._shop.folders.opened() as root:
             if only is None:
                 folders = self._folders(root)
@@ -68,9 +69,9 @@ class Intake:
             for provider, folder in folders:
                 desk = self._shop.desks.get(provider)
                 if desk is not None and not names.never_touched(folder, self._ignore):
-                    claimed += self._scan_folder(root, desk, folder, whole)
+                    self._scan_folder(root, desk, folder, whole)
             self._forget_gone(None if only is None else set(folders))
-        return claimed
+        return self._claimed
 
     def next_look(self) -> float | None:
         """The monotonic moment when the first of what rests may be complete."""
@@ -84,41 +85,47 @@ class Intake:
     @property
     def left(self) -> dict[str, str]:
         """What is left alone, by path below the root, and why."""
-        return dict(self._left)
+        return {path: why for folder in self._left.copy().values() for path, why in folder.items()}
 
-    def _scan_folder(self, root: int, desk: Desk, folder: str, whole: Collection[str]) -> int:
-        self._due.pop((desk.name, folder), None)
-        claimed = 0
-        seen: set[Place] = set()
-        for found in self._shop.folders.listing(root, desk.name, folder):
+    def _scan_folder(self, root: int, desk: Desk, folder: str, whole: Collection[str]) -> None:
+        key = (desk.name, folder)
+        self._due.pop(key, None)
+        left: dict[str, str] = {}
+        for found in self._shop.folders.listing(root, desk.name, folder, self._ignore):
             if self._shop.stopping.is_set():
-                break
-            seen.add(found.place)
-            claimed += self._consider(root, desk, found, whole)
-        self._seen |= seen
-        return claimed
+                return
+            why = self._consider(root, desk, found, whole)
+            if why is not None:
+                left[found.place.path("inbox")] = why
+        self._leave(key, left)
 
     # -- which folders --------------------------------------------------------------------------------------
 
     def _folders(self, root: int) -> list[tuple[str, str]]:
         """Every language folder of a known provider; what lies beside them stays, with one warning."""
-        self._left = {}
+        left: dict[str, str] = {}
         found = []
         for provider, entry in self._shop.folders.providers_and_languages(root):
             path = os.path.join("inbox", provider, entry.name)
-            if names.never_touched(entry.name, self._ignore):
+            if any(names.never_touched(step, self._ignore) for step in (provider, entry.name)):
                 continue
-            if entry.kind != "folder":
-                self._leave(path, "not in a language folder: inbox/<provider>/<lang>/")
+            if entry.stat is None:
+                left[path] = "cannot be read"
+            elif entry.kind != "folder":
+                left[path] = messages.LEFT_ALONE.get(entry.kind, "not in a language folder: inbox/<provider>/<lang>/")
             elif provider in self._shop.desks:
                 found.append((provider, entry.name))
             elif not provider and entry.name not in self._shop.desks:
-                self._leave(path, "no provider of this name is configured")
+                left[path] = "no provider of this name is configured"
+        self._left = {key: one for key, one in self._left.items() if key in found}
+        self._leave(("", ""), left)
         return found
 
-    def _leave(self, path: str, why: str) -> None:
-        self._left[path] = why
-        self._shop.warn_once((path, why), "drop.ignored", path=names.shown(path), why=why)
+    def _leave(self, folder: tuple[str, str], left: dict[str, str]) -> None:
+        """Keep what is left alone in a folder for those who ask, and say it once."""
+        self._left[folder] = left
+        for path, why in left.items():
+            self._shop.warn_once((path, why), "drop.ignored", path=names.shown(path), why=why)
 
     def _forget_gone(self, only: set[tuple[str, str]] | None) -> None:
         seen, self._seen = self._seen, set()
@@ -132,50 +139,58 @@ class Intake:
 
     # -- one entry ------------------------------------------------------------------------------------------
 
-    def _consider(self, root: int, desk: Desk, found: Seen, whole: Collection[str]) -> bool:
-        """Look at one entry; says whether it was claimed."""
+    def _consider(self, root: int, desk: Desk, found: Seen, whole: Collection[str]) -> str | None:
+        """Look at one entry; why it is left alone, if that is to be told."""
         place, entry = found.place, found.entry
+        if found.closed is not None:
+            return f"cannot be read: {found.closed}"
         if names.never_touched(entry.name, self._ignore) or entry.stat is None:
-            return False
-        odd = self._odd(entry)
+            return None
+        odd = self._odd(place, entry)
         if odd is not None:
-            self._leave(place.path("inbox"), _REPORTED[odd])
-            return False
-        if entry.name.endswith(".error.json") and self._shop.folders.is_own_sidecar(root, place):
-            return False
+            return messages.LEFT_ALONE[odd]
+        if entry.name.endswith(moves.SIDECAR) and self._shop.folders.is_own_sidecar(root, place):
+            return None
+        return self._rest(root, desk, place, signature_of(entry.stat), arrived=place.path("inbox") in whole)
+
+    def _rest(self, root: int, desk: Desk, place: Place, signature: Signature, *, arrived: bool) -> str | None:
+        """Let a drop rest, or claim it; why it cannot be moved, if so."""
         now = self._shop.clock.monotonic()
-        signature = signature_of(entry.stat)
-        arrived = place.path("inbox") in whole
         rest = look(self._resting.get(place), signature, now, arrived_whole=arrived)
+        self._seen.add(place)
         self._resting[place] = rest
         self._first_seen.setdefault(place, stamp(self._shop.clock.now()))
         verdict = judge(rest, now, settle=self._settle, lease=None, shows_end=None)
+        trouble = None
         if isinstance(verdict, TryLease):
-            verdict = self._try(root, desk, place, rest)
+            verdict, trouble = self._try(root, desk, place, rest)
         if isinstance(verdict, Wait):
             self._why[place] = verdict.reason.value
             folder = (place.provider, place.folder)
             self._due[folder] = min(self._due.get(folder, verdict.until), verdict.until)
-        return place not in self._resting
+        return trouble
 
     @staticmethod
-    def _odd(entry: disk.Entry) -> str | None:
-        if entry.kind == "folder":
+    def _odd(place: Place, entry: disk.Entry) -> str | None:
+        if entry.kind == "folder" or len(os.fsencode(place.name)) > _LONGEST:
             return "deep"
         if entry.kind != "file":
             return entry.kind
         assert entry.stat is not None
         return "linked" if entry.stat.st_nlink > 1 else None
 
-    def _try(self, root: int, desk: Desk, place: Place, rest: Resting) -> Verdict:
-        """Open the drop, take the lease, look at its end; claim it while the lease holds writers off."""
+    def _try(self, root: int, desk: Desk, place: Place, rest: Resting) -> tuple[Verdict, str | None]:
+        """Open the drop, take the lease, look at its end; claim it while the lease holds writers off.
+
+        Returns the verdict, and why the drop cannot be moved.
+        """
         shop = self._shop
         try:
             descriptor = disk.open_file(root, place.path("inbox"))
         except OSError as error:
+            if error.errno in _NOT_NOW:
+                return Wait(shop.clock.monotonic() + self._settle.slow_s, Reason.SETTLING), None
             # Not ours to read: the claim needs no reading, and the sidecar will say what is wrong.
-            if error.errno in disk.FOR_NOW or isinstance(error, FileNotFoundError):
-                return Wait(shop.clock.monotonic() + self._settle.slow_s, Reason.SETTLING)
             descriptor = -1
         try:
             lease, ends = Lease.UNAVAILABLE, None
@@ -183,9 +198,8 @@ class Intake:
                 lease = Lease(kernel.take_lease(descriptor))
                 ends = _shows_end(place.base, rest.signature.size, descriptor)
             verdict = judge(rest, shop.clock.monotonic(), settle=self._settle, lease=lease, shows_end=ends)
-            if isinstance(verdict, Take):
-                self._claim(root, desk, place, rest, verdict)
-            return verdict
+            trouble = self._claim(root, desk, place, rest, verdict) if isinstance(verdict, Take) else None
+            return verdict, trouble
         finally:
             if descriptor >= 0:
                 kernel.release_lease(descriptor)
@@ -193,17 +207,18 @@ class Intake:
 
     # -- claim ----------------------------------------------------------------------------------------------
 
-    def _claim(self, root: int, desk: Desk, place: Place, rest: Resting, verdict: Take) -> None:
+    def _claim(self, root: int, desk: Desk, place: Place, rest: Resting, verdict: Take) -> str | None:
+        """Take a drop that is complete; why it cannot be moved, if so."""
         shop = self._shop
         job_id = self._new_id()
         try:
             after = shop.folders.claim(root, place, job_id)
         except FileNotFoundError:
             self._drop(place)
-            return
+            return None
         except OSError as error:
-            self._leave(place.path("inbox"), f"cannot be moved: {error.strerror}")
-            return
+            return f"cannot be moved: {error.strerror}"
+        self._claimed += 1
         if after.stat is None or not rest.signature.survived_rename(signature_of(after.stat)):
             changed = CHANGED_REST_S
         else:
@@ -214,6 +229,7 @@ class Intake:
         if verdict.warning:
             shop.log.warning("drop.odd", job=job_id, file=names.shown(place.name), why=verdict.warning)
         self._drop(place)
+        return None
 
     def take_in(
         self, desk: Desk, place: Place, job: str, shown: Signature, dropped_at: str, *, rest_s: float = 0.0
@@ -231,23 +247,26 @@ class Intake:
 
     def record(self, place: Place, job: str, shown: Signature, dropped_at: str) -> Job:
         """The event of a claim; the rename has been made before."""
-        return self._shop.journal.append(
-            job,
-            "claimed",
-            provider=place.provider,
-            folder=place.folder,
-            name=place.name,
-            size=shown.size,
-            mtime_ns=shown.mtime_ns,
-            inode=shown.inode,
-            dropped_at=dropped_at,
-        )
+        return self._shop.journal.append(job, "claimed", **claim_facts(place, shown, dropped_at))
 
     def _new_id(self) -> str:
         """Ids of one process rise strictly, so that jobs keep the order of their claims."""
         now_ms = int(self._shop.clock.now().timestamp() * 1000)
         self._last_id = max(now_ms, self._last_id + 1)
         return names.job_id(self._last_id, secrets.randbits(30))
+
+
+def claim_facts(place: Place, shown: Signature, dropped_at: str) -> dict[str, Any]:
+    """What the event of a claim says."""
+    return {
+        "provider": place.provider,
+        "folder": place.folder,
+        "name": place.name,
+        "size": shown.size,
+        "mtime_ns": shown.mtime_ns,
+        "inode": shown.inode,
+        "dropped_at": dropped_at,
+    }
 
 
 def _shows_end(name: str, size: int, descriptor: int) -> bool | None:

@@ -193,13 +193,16 @@ def _with_part(job: Job, event: Event, part: PartState) -> Job:
 
 
 def _sized(job: Job, event: Event) -> Job:
-    """The job with as many parts as the event names; the number is known from the first submission on."""
+    """The job with as many parts as the event names; the number is known from the first submission on.
+
+    Parts keep their attempts, so that no name is sent twice.
+    """
     of = event.data.get("of", len(job.parts))
     if of == len(job.parts):
         return job
     if any(part.stage is not PartStage.NEW for part in job.parts) or of < 1:
         raise IllegalMoveError(f"{event.name} changes the number of parts from {len(job.parts)} to {of}")
-    return replace(job, parts=(job.parts[0],) + (PartState(),) * (of - 1))
+    return replace(job, parts=job.parts[:of] + (PartState(),) * (of - len(job.parts)))
 
 
 def _submitting(job: Job, event: Event) -> Job:

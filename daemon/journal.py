@@ -5,15 +5,17 @@ appends of several threads share one. A write or sync that fails is final: every
 process has to end, because a failed sync says nothing about what it lost.
 """
 
+import contextlib
+import errno
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from daemon import disk, records
-from daemon.clock import Clock, stamp
+from daemon.clock import Clock, moment, stamp
 from daemon.errors import StateError
 from daemon.job import Event, IllegalMoveError, Job, State, apply
 
@@ -45,21 +47,25 @@ class Journal:
         self._descriptor = disk.append_to(os.path.join(folder, NAME))
         self._turn = threading.Condition()
         self._lines: list[bytes] = []
+        self._moves: list[tuple[Job | None, Job]] = []
         self._next = reading.last_seq + 1
         self._synced = reading.last_seq
         self._writing = False
-        self._broken: OSError | None = None
+        self._broken: BaseException | None = None
         self._jobs = {job.id: job for job in jobs.values() if job.alive}
+        # Jobs with events that are not durable yet: what comes next is judged by these, and shown to nobody.
+        self._ahead: dict[str, Job] = {}
         self._paid: dict[tuple[str, str, str], Job] = {}
-        self._ended = 0
+        self._ended: set[str] = set()
         self.rooted = any(record["event"] == "rooted" for record in reading.records)
         """Whether the root has been given its marker: from then on a root without one is a share away."""
         overs = [record["event"] for record in reading.records if record["event"].endswith("_over")]
         self.taking_over = overs[-1:] == ["taking_over"]
         """A take-over has begun and not ended: files without a record may have been sent by another state."""
         self._changed: Callable[[Job | None, Job], None] = lambda _before, _after: None
-        for job in jobs.values():
-            self._note_end(job)
+        for record in reading.records:
+            if record["event"] == "closed":
+                self._note_end(jobs[record["job"]])
 
     # -- what the engine uses -------------------------------------------------------------------------------
 
@@ -68,21 +74,17 @@ class Journal:
 
         Raises IllegalMoveError (nothing was written) and JournalBrokenError.
         """
-        now = self._clock.now()
+        at = stamp(self._clock.now())
         with self._turn:
-            seq = self._next
-            what = Event(seq=seq, at=now, job=job, name=event, data=data)
-            before = self._jobs.get(job)
-            after = apply(before, what)
-            self._next += 1
-            self._lines.append(records.encode(seq, stamp(now), job, event, data, self._synced))
+            self._require_whole()
+            before = self._ahead.get(job, self._jobs.get(job))
+            if before is None and job in self._ended:
+                raise IllegalMoveError(f"{event} for a job that has ended")
+            after = apply(before, Event(seq=self._next, at=moment(at), job=job, name=event, data=data))
+            seq = self._queue(at, job, event, data)
+            self._moves.append((before, after))
+            self._ahead[job] = after
             self._await_sync(seq)
-            if after.alive:
-                self._jobs[job] = after
-            else:
-                del self._jobs[job]
-                self._note_end(after)
-            self._changed(before, after)
             return after
 
     def watch(self, changed: Callable[[Job | None, Job], None]) -> None:
@@ -100,56 +102,83 @@ class Journal:
 
     def paid(self, sha256: str, provider: str, route: str) -> Job | None:
         """A failed job whose references may still give what was paid for these bytes on this route."""
-        return self._paid.get((sha256, provider, route))
+        job = self._paid.get((sha256, provider, route))
+        return job if job is not None and self._still_kept(job) else None
 
     # -- writing --------------------------------------------------------------------------------------------
 
     def note(self, event: str, **data: Any) -> None:
         """Record something that belongs to no job (`rooted`, `taking_over`, `took_over`); durable on return."""
         with self._turn:
+            self._await_sync(self._queue(stamp(self._clock.now()), None, event, data))
             self.rooted = self.rooted or event == "rooted"
             self.taking_over = event == "taking_over" or (self.taking_over and event != "took_over")
-            seq = self._next
-            self._next += 1
-            self._lines.append(records.encode(seq, stamp(self._clock.now()), None, event, data, self._synced))
-            self._await_sync(seq)
+
+    def _queue(self, at: str, job: str | None, event: str, data: Mapping[str, Any]) -> int:
+        """The seq of one more line to be written; one that cannot be encoded takes none."""
+        seq = self._next
+        self._lines.append(records.encode(seq, at, job, event, data, self._synced))
+        self._next += 1
+        return seq
 
     def _await_sync(self, seq: int) -> None:
         """Wait until `seq` is durable; the first who finds nobody writing writes for all."""
         while self._synced < seq:
-            if self._broken is not None:
-                raise JournalBrokenError(f"the journal could not be written: {self._broken}")
+            self._require_whole()
             if self._writing:
                 self._turn.wait()
-                continue
-            lines, last = self._lines, self._next - 1
-            self._lines = []
-            self._writing = True
-            self._turn.release()
-            failure: OSError | None = None
-            try:
-                disk.write(self._descriptor, b"".join(lines))
-                disk.sync(self._descriptor)
-            except OSError as error:
-                failure = error
-            finally:
-                self._turn.acquire()
-                self._writing = False
-                if failure is None:
-                    self._synced = last
-                else:
-                    self._broken = failure
-                self._turn.notify_all()
+            else:
+                self._write_out()
+
+    def _require_whole(self) -> None:
+        if self._broken is not None:
+            raise JournalBrokenError(f"the journal could not be written: {self._broken}") from self._broken
+
+    def _write_out(self) -> None:
+        """Write and sync what is queued; others may queue meanwhile."""
+        lines, moves, last = self._lines, self._moves, self._next - 1
+        self._lines, self._moves = [], []
+        self._writing = True
+        failure: OSError | None = OSError("interrupted")
+        self._turn.release()
+        try:
+            disk.write(self._descriptor, b"".join(lines))
+            disk.sync(self._descriptor)
+            failure = None
+        except OSError as error:
+            failure = error
+        finally:
+            self._turn.acquire()
+            self._writing = False
+            self._turn.notify_all()
+            self._broken = failure
+            if failure is None:
+                self._synced = last
+                self._settle(moves)
+
+    def _settle(self, moves: list[tuple[Job | None, Job]]) -> None:
+        """These events are durable now: show what they made of their jobs, in their order."""
+        for _, after in moves:
+            if self._ahead.get(after.id) is after:
+                del self._ahead[after.id]
+            if after.alive:
+                self._jobs[after.id] = after
+            else:
+                self._jobs.pop(after.id, None)
+                self._note_end(after)
+        for before, after in moves:
+            self._changed(before, after)
 
     def _note_end(self, job: Job) -> None:
-        if job.alive:
-            return
-        self._ended += 1
+        self._ended.add(job.id)
         key = (job.sha256 or "", job.provider, job.route or "")
-        if job.keeps_what_was_paid and self._clock.now() - job.last_at < KEEP_PAID:
+        if job.keeps_what_was_paid:
             self._paid[key] = job
         elif job.closed_as is State.DELIVERED:
             self._paid.pop(key, None)
+
+    def _still_kept(self, job: Job) -> bool:
+        return self._clock.now() - job.last_at < KEEP_PAID
 
     def close(self) -> None:
         with self._turn:
@@ -159,12 +188,10 @@ class Journal:
                 self._broken = OSError("closed")
                 disk.close(self._descriptor)
 
-    # -- compaction -----------------------------------------------------------------------------------------
-
     @property
     def ended(self) -> int:
         """How many ended jobs the file still holds; what makes a compaction worth its while."""
-        return self._ended
+        return len(self._ended)
 
     def compact(self) -> int:
         """Move ended jobs to `history/`, each month a file; returns how many. Appends wait meanwhile.
@@ -175,44 +202,37 @@ class Journal:
         with self._turn:
             while self._writing:
                 self._turn.wait()
-            if self._broken is not None:
-                raise JournalBrokenError(f"the journal could not be written: {self._broken}")
+            self._require_whole()
             try:
                 return self._compact()
-            except OSError as error:
+            except BaseException as error:
+                # Whatever it was: nobody knows which file is the journal now.
                 self._broken = error
                 raise JournalBrokenError(f"the journal could not be compacted: {error}") from error
 
     def _compact(self) -> int:
-        reading = records.read(_contents(self._folder))
+        reading = records.read(disk.read_own(os.path.join(self._folder, NAME)))
+        if reading.damage is not None or reading.last_seq != self._synced:
+            raise OSError(errno.EIO, "it does not read back as it was written")
+        self._paid = {key: job for key, job in self._paid.items() if self._still_kept(job)}
         keep = set(self._jobs) | {job.id for job in self._paid.values()}
         jobs = records.fold(reading.records)
-        kept = [one for one in reading.records if one["job"] in keep or one["event"] == "rooted"]
-        gone = [record for record in reading.records if record["job"] not in keep and record["job"]]
+        kept = [record for record in reading.records if record["job"] is None or record["job"] in keep]
+        gone = [record for record in reading.records if record["job"] is not None and record["job"] not in keep]
         _write_history(self._folder, gone, jobs)
-        seq = self._synced
-        ids = {"schema": records.SCHEMA, "state": self.identity.state, "root": self.identity.root}
-        header = records.encode(seq, stamp(self._clock.now()), None, "opened", {**ids, "kept": len(kept)}, seq)
-        parent = disk.open_root(self._folder)
-        try:
-            disk.write_small(parent, NAME, header + b"".join(map(_line, kept)), 0o600)
-        finally:
-            disk.close(parent)
+        header = _header(self.identity, self._synced, self._clock, len(kept))
+        with _opened(self._folder) as parent:
+            disk.write_small(parent, NAME, header + b"".join(map(records.line, kept)), 0o600)
         disk.close(self._descriptor)
         self._descriptor = disk.append_to(os.path.join(self._folder, NAME))
-        self._ended = len(keep) - len(self._jobs)
+        self._ended &= keep
         return len({record["job"] for record in gone})
 
 
 def create(folder: str, clock: Clock, identity: Identity) -> Journal:
     """A new journal in an empty state folder."""
-    at = stamp(clock.now())
-    ids = {"schema": records.SCHEMA, "state": identity.state, "root": identity.root, "kept": 0}
-    parent = disk.open_root(folder)
-    try:
-        disk.write_small(parent, NAME, records.encode(1, at, None, "opened", ids, 1), 0o600)
-    finally:
-        disk.close(parent)
+    with _opened(folder) as parent:
+        disk.write_small(parent, NAME, _header(identity, 1, clock, 0), 0o600)
     return load(folder, clock)[0]
 
 
@@ -223,10 +243,13 @@ def load(folder: str, clock: Clock) -> tuple[Journal, list[Job], int]:
     Raises StateError on damage, with line number and what `repair` would do.
     """
     path = os.path.join(folder, NAME)
-    data = _contents(folder)
+    data = disk.read_own(path)
     reading = records.read(data)
+    schema = records.SCHEMA if reading.header is None else reading.header.get("schema")
+    if schema != records.SCHEMA:
+        raise StateError(f"{path} has schema {schema}, not {records.SCHEMA}. Start the version that wrote it.")
     if reading.damage is not None:
-        raise StateError(_damage(path, reading))
+        raise StateError(_damage(path, reading.damage))
     if reading.header is None:
         raise StateError(f"{path} has no header line: it was never a journal. Move it away to start anew.")
     try:
@@ -236,24 +259,30 @@ def load(folder: str, clock: Clock) -> tuple[Journal, list[Job], int]:
     torn = len(data) - reading.whole
     if torn:
         cut_tail(folder, clock, data, reading.whole)
+    # What a killed process has written may be in memory only, and from here on it is acted upon.
+    _make_durable(folder, reading.whole)
     return Journal(folder, clock, reading, jobs), list(jobs.values()), torn
 
 
 def cut_tail(folder: str, clock: Clock, data: bytes, whole: int) -> str:
     """Copy what lies behind `whole` aside and cut it off; both durable. Returns the copy's name."""
     aside = f"{NAME}.torn-{clock.now():%Y%m%dT%H%M%S%f}"
-    parent = disk.open_root(folder)
-    try:
+    with _opened(folder) as parent:
         disk.write_small(parent, aside, data[whole:], 0o600)
-    finally:
-        disk.close(parent)
+    _make_durable(folder, whole)
+    return aside
+
+
+def _make_durable(folder: str, length: int) -> None:
+    """Cut the file to its whole lines, and sync it and its name."""
     descriptor = disk.append_to(os.path.join(folder, NAME))
     try:
-        disk.truncate(descriptor, whole)
+        disk.truncate(descriptor, length)
         disk.sync(descriptor)
     finally:
         disk.close(descriptor)
-    return aside
+    with _opened(folder) as parent:
+        disk.sync_folder(parent)
 
 
 def exists(folder: str) -> bool:
@@ -265,68 +294,56 @@ def all_jobs(folder: str, months: Callable[[str], bool] = lambda _: True) -> dic
 
     `months` chooses among the history's files by name (`2026-01`). What cannot be read is left out.
     """
-    jobs: dict[str, Job] = {}
+    # The journal first: what a compaction moves meanwhile is then met twice, never missed.
+    chain = list(records.read(disk.read_own(os.path.join(folder, NAME))).records)
     past = os.path.join(folder, "history")
-    names = sorted(disk.names(past)) if disk.is_there(past) else []
-    chain: list[dict[str, Any]] = []
-    for name in names:
+    for name in disk.names(past) if disk.is_there(past) else []:
         if name.endswith(".jsonl") and months(name.removesuffix(".jsonl")):
-            lines = disk.read_own(os.path.join(past, name)).split(b"\n")
-            chain.extend(filter(None, map(records.decode, lines)))
-    chain.extend(records.read(_contents(folder)).records)
-    by_job = sorted((record for record in chain if record["job"]), key=lambda record: record["seq"])
-    return records.fold(by_job, jobs)
+            chain.extend(filter(None, map(records.decode, disk.read_own(os.path.join(past, name)).split(b"\n"))))
+    return records.fold_what_can_be(chain)
 
 
-def _contents(folder: str) -> bytes:
-    return disk.read_own(os.path.join(folder, NAME))
+@contextlib.contextmanager
+def _opened(folder: str) -> Iterator[int]:
+    parent = disk.open_root(folder)
+    try:
+        yield parent
+    finally:
+        disk.close(parent)
 
 
-def _line(record: dict[str, Any]) -> bytes:
-    data = {key: value for key, value in record.items() if key not in records.BOOKKEEPING}
-    return records.encode(record["seq"], record["at"], record["job"], record["event"], data, record["synced"])
+def _header(identity: Identity, seq: int, clock: Clock, kept: int) -> bytes:
+    facts = {"schema": records.SCHEMA, "state": identity.state, "root": identity.root, "kept": kept}
+    return records.encode(seq, stamp(clock.now()), None, "opened", facts, seq)
 
 
 def _write_history(folder: str, gone: Iterable[dict[str, Any]], jobs: dict[str, Job]) -> None:
     months: dict[str, list[bytes]] = {}
     for record in gone:
-        months.setdefault(_month(jobs[record["job"]].last_at), []).append(_line(record))
+        month = f"{jobs[record['job']].last_at:%Y-%m}"
+        months.setdefault(month, []).append(records.line(record))
     if not months:
         return
-    parent = disk.open_root(folder)
-    try:
-        past = disk.make_folders(parent, "history", 0o700)
-    finally:
-        disk.close(parent)
-    try:
+    with _opened(folder) as parent, disk.folder_made(parent, "history", 0o700) as past:
         for month, lines in months.items():
             descriptor = disk.append_to(os.path.join(folder, "history", f"{month}.jsonl"))
             try:
-                disk.write(descriptor, b"".join(_whole_lines(descriptor)) + b"".join(lines))
+                disk.write(descriptor, _missing_end(descriptor) + b"".join(lines))
                 disk.sync(descriptor)
             finally:
                 disk.close(descriptor)
         disk.sync_folder(past)
-    finally:
-        disk.close(past)
 
 
-def _whole_lines(descriptor: int) -> Iterator[bytes]:
+def _missing_end(descriptor: int) -> bytes:
     """An end of line, should a crash have left the file without one."""
     size = disk.fstat(descriptor).st_size
-    if size and disk.read(descriptor, 1, size - 1) != b"\n":
-        yield b"\n"
+    return b"\n" if size and disk.read(descriptor, 1, size - 1) != b"\n" else b""
 
 
-def _month(at: datetime) -> str:
-    return f"{at:%Y-%m}"
-
-
-def _damage(path: str, reading: records.Reading) -> str:
-    damage = reading.damage
-    assert damage is not None
+def _damage(path: str, damage: records.Damage) -> str:
     return (
-        f"{path}, line {damage.line}: {damage.why}. Nothing was started, because what was sent and paid stands "
-        f"there. `babeldrop repair` would keep the {len(reading.records)} records before it, put the rest aside, "
-        "and treat what is then not sure to be unsent as uncertain."
+        f"{path}, line {damage.line}: {damage.why}. Nothing was started, because what was sent and paid stands there. "
+        "`babeldrop repair` would keep what can be read, put the damaged file aside, and treat what is then not sure "
+        "to be unsent as uncertain."
     )

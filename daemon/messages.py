@@ -4,6 +4,7 @@ The keys are the stable words of `error.code`. Sentences are for the person who 
 braces come from the error and the job. `retryable` says whether trying again as it is can help.
 """
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -42,6 +43,16 @@ CATALOGUE: Mapping[str, Message] = {
         what_to_do="Ask the administrator to check its permissions, then " + _AGAIN,
         retryable=True,
     ),
+    "drop.damaged": Message(
+        what_happened="The file cannot be read as a document{because}.",
+        what_to_do="Open it in its program, save it anew, and put that into {inbox}.",
+        retryable=False,
+    ),
+    "drop.no_text": Message(
+        what_happened="There is no text to translate in the file.",
+        what_to_do="Check that its text is text and not a picture, then put it into {inbox} again.",
+        retryable=False,
+    ),
     "drop.gone": Message(
         what_happened="The file was taken out of processing/ before it could be sent.",
         what_to_do="Put it into {inbox} again if it should be translated.",
@@ -61,6 +72,11 @@ CATALOGUE: Mapping[str, Message] = {
     "submit.uncertain": Message(
         what_happened="Nobody can say whether {provider} has taken the file (and will bill it){because}.",
         what_to_do="Look into the account at {provider}. If it is not there, " + _AGAIN,
+        retryable=True,
+    ),
+    "submit.parts": Message(
+        what_happened="The settings for {provider} changed while the file was being handed over in parts.",
+        what_to_do="To send it anew, " + _AGAIN,
         retryable=True,
     ),
     # -- the job at the service
@@ -154,10 +170,13 @@ WAITING: Mapping[str, str] = {
     "result.wrong": "What came is not the document{because}.",
     "result.too_large": "The result is larger than allowed.",
     "folder.trouble": "A folder or a disk is in trouble; the result is kept and brought there later.",
+    "daemon.stopping": "babeldrop is stopping; the next start goes on with it.",
     "provider.removed": "Its provider is no longer in the configuration.",
     "internal.error": "babeldrop made a mistake of its own, which stands in its log.",
 }
 """Why a file or an account waits, as far as it is no failure: further codes, and other words for some of above."""
+
+_FOR_A_PERSON = frozenset({"account.key", "account.no_key", "account.blocked", "result.refused"})
 
 LEFT_ALONE: Mapping[str, str] = {
     "link": "a symbolic link, never followed",
@@ -166,6 +185,10 @@ LEFT_ALONE: Mapping[str, str] = {
     "deep": "too many folders deep",
 }
 """Why something in an inbox is never taken, whatever its name."""
+
+
+# A service's words may end a sentence by themselves.
+_SECOND_STOP = re.compile(r"(?<=[!?…])\.")
 
 
 class _Facts(dict[str, str]):
@@ -196,9 +219,14 @@ def waiting(code: str, facts: Mapping[str, str]) -> str:
     return _sentence(template, _known({**facts, **({"reason": reason} if reason else {})}))
 
 
+def for_a_person(code: str) -> str | None:
+    """What a person has to do before something that waits goes on; None where it goes on by itself."""
+    return CATALOGUE[code].what_to_do if code in _FOR_A_PERSON else None
+
+
 def _known(facts: Mapping[str, str]) -> _Facts:
     known = _Facts(facts)
-    reason = facts.get("reason", "").strip().rstrip(".")
+    reason = facts.get("reason", "").strip().rstrip(" .,:;")
     known["because"] = f": {reason}" if reason else ""
     known["reason"] = reason or "no reason was given"
     known.setdefault("suggestions", "")
@@ -206,7 +234,7 @@ def _known(facts: Mapping[str, str]) -> _Facts:
 
 
 def _sentence(template: str, facts: _Facts) -> str:
-    text = template.format_map(facts).strip()
-    if text and text[-1] not in ".!?":
+    text = _SECOND_STOP.sub("", template.format_map(facts).strip())
+    if text and text[-1] not in ".!?…":
         text += "."
     return text[:1].upper() + text[1:]

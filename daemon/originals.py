@@ -24,9 +24,9 @@ class Original:
         self.extension = names.extension(name)
         self._descriptor = descriptor
         self._stopping = stopping
-        self._shown = self._look()
-        self.size = self._shown[0]
         try:
+            self._shown = self._look()
+            self.size = self._shown[0]
             self.sha256 = self._hash()
         except BaseException:
             self.close()
@@ -39,15 +39,19 @@ class Original:
     def blocks(self) -> Iterator[bytes]:
         """The bytes for one upload; the last block only after hash and stat agreed.
 
-        Raises DocumentChangedError and TransferCutError; then the last block was never given out.
+        Raises DocumentChangedError and TransferCutError (also when the file cannot be read for now); then the
+        last block was never given out.
         """
         digest = hashlib.sha256()
         held = b""
-        for block in self._read_on():
-            if held:
-                yield held
-            digest.update(block)
-            held = block
+        try:
+            for block in self._read_on():
+                if held:
+                    yield held
+                digest.update(block)
+                held = block
+        except OSError as error:
+            raise TransferCutError(f"{self.name}: {error.strerror}") from error
         if digest.hexdigest() != self.sha256:
             raise DocumentChangedError(self.name)
         yield held
@@ -66,16 +70,18 @@ class Original:
         return digest.hexdigest()
 
     def _read_on(self) -> Iterator[bytes]:
-        """All blocks in order; an end that comes early or late, or a new stat, is a change."""
+        """All blocks in order; an end that comes early, or another stat after the last block, is a change."""
         offset = 0
         while offset < self.size:
             if self._stopping():
                 raise TransferCutError(self.name)
             block = disk.read(self._descriptor, min(disk.BLOCK, self.size - offset), offset)
-            offset += len(block)
-            if not block or (offset == self.size and self._look() != self._shown):
+            if not block:
                 raise DocumentChangedError(self.name)
+            offset += len(block)
             yield block
+        if self._look() != self._shown:
+            raise DocumentChangedError(self.name)
 
     def _look(self) -> tuple[int, int, int]:
         found = disk.fstat(self._descriptor)

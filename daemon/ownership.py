@@ -5,6 +5,7 @@ state and root belong together. A known state that finds no marker has a share t
 does not match is refused.
 """
 
+import contextlib
 import os
 import secrets
 from dataclasses import dataclass
@@ -39,13 +40,13 @@ def open_house(config: Config, clock: Clock, *, take_over: bool) -> House:
     Raises StateError, with what to do, when it is not; then nothing was changed.
     """
     state, root = os.fspath(config.state), os.fspath(config.root)
-    known = journal.exists(state)
-    marker = _marker(root)
-    if not known and not take_over:
-        _refuse_foreign(root, marker)
+    if not take_over and not journal.exists(state):
+        _refuse_foreign(root, _marker(root))
     lock = _lock(state)
     try:
-        if not known:
+        # Looked at again under the lock: until then another process may have been at work here.
+        marker = _marker(root)
+        if not journal.exists(state):
             identity = Identity(state=_id(), root=marker.root if marker else _id())
             journal.create(state, clock, identity).close()
         book, jobs, torn = journal.load(state, clock)
@@ -85,7 +86,11 @@ def _refuse_foreign(root: str, marker: Identity | None) -> None:
             "`run --take-over`; files under way then fail as uncertain, because the record of what was sent is gone."
         )
     processing = os.path.join(root, "processing")
-    if disk.is_there(processing) and any(disk.names(processing)):
+    try:
+        empty = not disk.is_there(processing) or not any(disk.names(processing))
+    except OSError as error:
+        raise StateError(f"{processing} cannot be looked into: {error.strerror}") from error
+    if not empty:
         raise StateError(
             f"{processing} is not empty, but neither the root nor the state knows whose files these are. Look "
             "into it; `run --take-over` moves them to failed/ as uncertain."
@@ -94,19 +99,14 @@ def _refuse_foreign(root: str, marker: Identity | None) -> None:
 
 def _lock(state: str) -> int:
     """Make the state folder where it is missing, and lock it for as long as this process lives."""
-    parent, name = os.path.split(state.rstrip("/"))
     try:
-        above = disk.open_root(parent)
-        try:
-            disk.close(disk.make_folders(above, name, 0o700))
-        finally:
-            disk.close(above)
+        disk.close(_made(state, 0o700))
+        kind = kernel.file_system(state)
+        if kernel.is_network(kind):
+            raise StateError(f"the state folder {state} is on {kind}; it has to be on a local disk")
+        lock = kernel.lock(os.path.join(state, "lock"))
     except OSError as error:
-        raise StateError(f"the state folder {state} cannot be made: {error.strerror}") from error
-    kind = kernel.file_system(state)
-    if kernel.is_network(kind):
-        raise StateError(f"the state folder {state} is on {kind}; it has to be on a local disk")
-    lock = kernel.lock(os.path.join(state, "lock"))
+        raise StateError(f"the state folder {state} cannot be made or written to: {error.strerror}") from error
     if lock is None:
         raise StateError(f"another babeldrop is at work with the state {state}. `babeldrop status` shows what it does.")
     return lock
@@ -119,6 +119,8 @@ def _join(root: str, book: Journal, jobs: list[Job], marker: Identity | None, *,
             book.note("rooted")
         return
     fresh = not book.rooted and not jobs and marker is None
+    if fresh and not take_over:
+        _refuse_foreign(root, None)
     if take_over:
         book.note("taking_over", marker=marker.state if marker else None)
     elif marker is not None:
@@ -134,13 +136,23 @@ def _join(root: str, book: Journal, jobs: list[Job], marker: Identity | None, *,
 
 
 def _mark(root: str, identity: Identity) -> None:
-    parent, name = os.path.split(root.rstrip("/"))
     try:
-        above = disk.open_root(parent)
+        descriptor = _made(root, 0o755)
         try:
-            with disk.folder_made(above, name, 0o755) as descriptor:
-                write_marker(descriptor, identity)
+            write_marker(descriptor, identity)
         finally:
-            disk.close(above)
+            disk.close(descriptor)
     except OSError as error:
         raise StateError(f"the root {root} cannot be made or written to: {error.strerror}") from error
+
+
+def _made(path: str, mode: int) -> int:
+    """A folder that the administrator named, made where it is missing: it may be a link or a mount point."""
+    with contextlib.suppress(FileNotFoundError):
+        return disk.open_root(path)
+    parent, name = os.path.split(path.rstrip("/"))
+    above = disk.open_root(parent)
+    try:
+        return disk.make_folders(above, name, mode)
+    finally:
+        disk.close(above)

@@ -6,6 +6,7 @@ many jobs and many daemons, drawn by the caller.
 
 FIRST_REOPEN_S = 30.0
 LAST_REOPEN_S = 1800.0
+CHECK_LOOK_S = 1.0
 FIRST_RECONNECT_S = 2.0
 LAST_RECONNECT_S = 300.0
 FIRST_RETRY_S = 2.0
@@ -16,6 +17,7 @@ CAPACITY_HOLD_S = 60.0
 LOST_LOOKS = 3
 LOST_AFTER_S = 60.0
 SHARE_LOOK_S = 2.0
+GATHER_S = 1.0
 
 
 def doubling(count: int, first: float, last: float, chance: float = 0.5) -> float:
@@ -45,3 +47,13 @@ def retry_after(asked: float | None, count: int, chance: float) -> float:
 def lost_for_good(looks: int, since_first: float) -> bool:
     """Whether "unknown id" is believed: a fresh id may lag, so it takes several looks over a minute."""
     return looks >= LOST_LOOKS and since_first >= LOST_AFTER_S
+
+
+def slack(batch: int, every: float) -> float:
+    """How much earlier than due something may go along, so that a request for several is filled."""
+    return every / 2.0 if batch > 1 else 0.0
+
+
+def gather(batch: int) -> float:
+    """How long a result waits for others that can be fetched with the same request."""
+    return GATHER_S if batch > 1 else 0.0

@@ -76,7 +76,7 @@ class Polls:
         elif part.inherited:
             self._of_no_use(desk, job, key, look.error)
         elif isinstance(look, Failed):
-            self._shop.fail(job, look.error, "poll")
+            self._failed(desk, job, look.error)
         else:
             self._lost(desk, job, key, look)
 
@@ -98,13 +98,26 @@ class Polls:
         news = {} if look.ref is None else {"ref": look.ref}
         costs = {} if look.cost is None else {"cost": look.cost}
         if self._shop.record(job.id, "ready", part=index, **news, **costs) is not None:
-            self._shop.put(desk.lanes.fetch, key, 0.0)
+            self._shop.put(desk.lanes.fetch, key, policy.gather(desk.capabilities.fetch_batch))
 
     def _of_no_use(self, desk: Desk, job: Job, key: str, error: ServiceError) -> None:
         """The reference of an earlier attempt gives nothing any more: this job is submitted on its own."""
         _, index = split_key(key)
         if self._shop.record(job.id, "refused", part=index, why={"code": error.code, "inherited": True}):
             self._shop.put(desk.lanes.submit, job.id, 0.0)
+
+    def _failed(self, desk: Desk, job: Job, error: ServiceError) -> None:
+        """A job that the service calls failed is failed, even when the reason also blocks the account."""
+        if isinstance(error, BlockedError):
+            self._shop.close_account(desk, error, ask_first=True)
+        failed = RejectedError(
+            "provider.failed",
+            error.provider_message,
+            provider_code=error.provider_code,
+            http_status=error.http_status,
+            facts=error.facts,
+        )
+        self._shop.fail(job, failed, "poll")
 
     def _lost(self, desk: Desk, job: Job, key: str, look: Lost) -> None:
         shop = self._shop

@@ -5,7 +5,9 @@ the line was written; `crc` is the CRC-32 of the line up to it. The first line i
 ids of state and root, and how many of the lines behind it a compaction kept, all durable by then.
 """
 
+import contextlib
 import json
+import re
 import zlib
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -17,6 +19,8 @@ from daemon.job import Event, IllegalMoveError, Job, apply
 SCHEMA = 1
 BOOKKEEPING = frozenset({"seq", "at", "job", "event", "synced", "crc"})
 _TAIL = len(',"crc":"00000000"}')
+# Lines, also where the end of one is damaged and the next stands right behind it.
+_LINES = re.compile(rb'\n|(?=\{"seq":)')
 
 
 def encode(seq: int, at: str, job: str | None, event: str, data: Mapping[str, Any], synced: int) -> bytes:
@@ -38,10 +42,20 @@ def decode(line: bytes) -> dict[str, Any] | None:
     return record if isinstance(record, dict) and isinstance(record.get("seq"), int) else None
 
 
+def line(record: Mapping[str, Any]) -> bytes:
+    """The line of a record that was read, byte for byte."""
+    return encode(record["seq"], record["at"], record["job"], record["event"], _data(record), record["synced"])
+
+
 def event_of(record: Mapping[str, Any]) -> Event:
     """The job's event in a record."""
-    data = {key: value for key, value in record.items() if key not in BOOKKEEPING}
-    return Event(seq=record["seq"], at=moment(record["at"]), job=record["job"], name=record["event"], data=data)
+    return Event(
+        seq=record["seq"], at=moment(record["at"]), job=record["job"], name=record["event"], data=_data(record)
+    )
+
+
+def _data(record: Mapping[str, Any]) -> dict[str, Any]:
+    return {key: value for key, value in record.items() if key not in BOOKKEEPING}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -102,19 +116,17 @@ def read(data: bytes) -> Reading:
 
 def _follows(record: Mapping[str, Any], expected: int, *, first: bool, kept: bool) -> bool:
     if first:
-        return record["event"] == "opened" and record.get("schema") == SCHEMA and "kept" in record
+        return record["event"] == "opened" and "kept" in record
     return kept or record["seq"] == expected
 
 
 def _judge(data: bytes, offset: int, number: int, expected: int, header: Mapping[str, Any] | None) -> Damage | None:
     """Whether the bad line at `offset` was once durable."""
     if header is None:
-        later = [record for record in map(decode, data.splitlines()[1:]) if record]
-        why = "the header line is damaged" if later or data.count(b"\n") else ""
-        return Damage(line=1, offset=0, why=why) if why else None
+        return Damage(line=1, offset=0, why="the header line is damaged") if b"\n" in data else None
     if number <= header["kept"]:
         return Damage(line=number + 1, offset=offset, why="the line cannot be read")
-    later = [record for record in map(decode, data[offset:].split(b"\n")) if record]
+    later = filter(None, map(decode, _LINES.split(data[offset:])))
     if any(record["synced"] >= expected for record in later):
         return Damage(
             line=number + 1,
@@ -124,12 +136,12 @@ def _judge(data: bytes, offset: int, number: int, expected: int, header: Mapping
     return None
 
 
-def fold(records: Iterable[Mapping[str, Any]], jobs: dict[str, Job] | None = None) -> dict[str, Job]:
-    """All jobs of the records, over `jobs`; a record seen before (same job and seq) changes nothing.
+def fold(records: Iterable[Mapping[str, Any]]) -> dict[str, Job]:
+    """All jobs of the records; a record seen before (same job and seq) changes nothing.
 
     Raises IllegalMoveError with the seq of the record that cannot be.
     """
-    jobs = {} if jobs is None else jobs
+    jobs: dict[str, Job] = {}
     seen: dict[str, int] = {}
     for record in records:
         job = record["job"]
@@ -140,4 +152,16 @@ def fold(records: Iterable[Mapping[str, Any]], jobs: dict[str, Job] | None = Non
         except (IllegalMoveError, KeyError, TypeError, ValueError) as error:
             raise IllegalMoveError(f"record {record['seq']}: {error!r}") from error
         seen[job] = record["seq"]
+    return jobs
+
+
+def fold_what_can_be(records: Iterable[Mapping[str, Any]]) -> dict[str, Job]:
+    """As `fold`, of records in any order; a job whose events make no sense is left out."""
+    by_job: dict[str, list[Mapping[str, Any]]] = {}
+    for record in sorted(records, key=lambda record: int(record["seq"])):
+        by_job.setdefault(record["job"], []).append(record)
+    jobs: dict[str, Job] = {}
+    for own in by_job.values():
+        with contextlib.suppress(IllegalMoveError):
+            jobs |= fold(own)
     return jobs

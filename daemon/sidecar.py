@@ -2,13 +2,16 @@
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from daemon import messages, names
 from daemon.clock import stamp
 from daemon.errors import ServiceError
 from daemon.job import Job
-from daemon.languages import Route
+
+if TYPE_CHECKING:
+    # Its room loads the tables of all languages, which readers of sidecars do not need.
+    from daemon.languages import Route
 
 SCHEMA = 1
 _MOST_TEXT = 500
@@ -34,7 +37,7 @@ def error_of(
     }
 
 
-def story(job: Job, *, kind: str, route: Route | None) -> dict[str, object]:
+def story(job: Job, *, kind: str, route: "Route | None") -> dict[str, object]:
     """The sidecar of a failed job, in the order of its schema."""
     assert job.error is not None
     error = dict(job.error)
@@ -78,7 +81,8 @@ def is_for(data: bytes, base: str) -> bool:
 def _ours(data: bytes) -> dict[str, Any] | None:
     try:
         found = json.loads(data)
-    except ValueError:
+    except (ValueError, RecursionError):
+        # Anybody's file: it may be nested deeper than a reader can follow.
         return None
     if not isinstance(found, dict) or found.get("schema") != SCHEMA or "what_happened" not in found:
         return None

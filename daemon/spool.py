@@ -22,12 +22,15 @@ class Sink:
         self._name = name
         self._parent = disk.open_root(folder)
         self._descriptor = -1
-        self.restart()
+        try:
+            self.restart()
+        except BaseException:
+            self.close()
+            raise
 
     def restart(self) -> None:
         """Forget what was written; a new try begins."""
-        if self._descriptor >= 0:
-            disk.close(self._descriptor)
+        self._let_go()
         disk.unlink(self._parent, self._temporary)
         self._descriptor = disk.create_file(self._parent, self._temporary, 0o600)
         self._digest = hashlib.sha256()
@@ -62,8 +65,14 @@ class Sink:
 
     def close(self) -> None:
         """Give the descriptors back; an unfinished try stays invisible and is removed with its job."""
-        disk.close(self._descriptor)
+        self._let_go()
         disk.close(self._parent)
+
+    def _let_go(self) -> None:
+        """Close the file once: its number may be another file's soon."""
+        descriptor, self._descriptor = self._descriptor, -1
+        if descriptor >= 0:
+            disk.close(descriptor)
 
     @property
     def _temporary(self) -> str:

@@ -5,7 +5,7 @@ accepted" leads to another try; everything else is uncertain and asked for, or l
 """
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from daemon import disk, kernel, names, policy
 from daemon.accounts import Account
@@ -27,7 +27,7 @@ from daemon.errors import (
 from daemon.job import AT_THE_SERVICE, Job, PartStage, PartState
 from daemon.languages import Route, UnknownLanguageError
 from daemon.originals import Original
-from daemon.providers.base import Absent, Accepted, Attempt, Found, Intent, Part
+from daemon.providers.base import Absent, Accepted, AskAgain, Attempt, Found, Intent, Part
 from daemon.spool import Sink
 from daemon.workshop import Workshop, part_key, place_of
 
@@ -80,6 +80,7 @@ class Submissions:
 
     def __init__(self, shop: Workshop) -> None:
         self._shop = shop
+        self._first_asked: dict[str, float] = {}
 
     def run(self, desk: Desk, key: str) -> None:
         """Submit what is new of a job. The caller has reserved a place in the account."""
@@ -125,14 +126,20 @@ class Submissions:
         shop = self._shop
         part = job.parts[index]
         assert part.submitted_at is not None
+        key, now = part_key(job.id, index), shop.clock.monotonic()
         intent = Intent(
             attempt=_attempt(job, part.attempt),
             part=index,
             route=desk.route(job.folder),
             submitted_at=part.submitted_at,
             sha256=job.sha256 or "",
+            asked_for_s=now - self._first_asked.setdefault(key, now),
         )
         answer = desk.provider.recover(intent)
+        if isinstance(answer, AskAgain):
+            shop.put(desk.lanes.submit, job.id, answer.after_s, "submit.uncertain")
+            return
+        self._first_asked.pop(key, None)
         if isinstance(answer, Found):
             shop.record(job.id, "accepted", part=index, ref=answer.ref, recovered=True)
             shop.put(desk.lanes.poll, part_key(job.id, index), desk.poll_every_s)
@@ -159,13 +166,26 @@ class Submissions:
             route = desk.route(job.folder)
             if self._inherit(desk, job, original, route):
                 return
-            number = 1 + min(part.attempt for part in job.parts if part.stage is PartStage.NEW)
-            for part in desk.provider.prepare(original, route, _attempt(job, number)):
+            for part in self._prepared(desk, job, original, route):
                 state = _state(self._shop.journal.get(job.id), part)
                 if state is None:
                     return
                 if state.stage is PartStage.NEW and not self._submit_part(desk, job, part, state, place):
                     return
+
+    def _prepared(self, desk: Desk, job: Job, original: Original, route: Route) -> Sequence[Part]:
+        """The parts of a document; none when it cannot be sent, and then the job has failed."""
+        number = 1 + min(part.attempt for part in job.parts if part.stage is PartStage.NEW)
+        try:
+            parts = desk.provider.prepare(original, route, _attempt(job, number))
+        except RejectedError as error:
+            self._shop.fail(job, error, "prepare")
+            return ()
+        begun = any(part.stage is not PartStage.NEW for part in job.parts)
+        if begun and len(parts) != len(job.parts):
+            self._shop.fail(job, RejectedError("submit.parts"), "prepare")
+            return ()
+        return parts
 
     @contextlib.contextmanager
     def _opened(self, job: Job) -> Iterator[Original | None]:

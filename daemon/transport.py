@@ -1,19 +1,20 @@
 """The way to a service: the only room that knows httpx.
 
-Nothing here is ever repeated. A billable request goes over a connection of its own and says afterwards which
-of two things is true: *not sent* (its last byte was never given to the connection) or *nobody knows*. The key
-travels to the configured origin alone, redirects are not followed, proxies of the environment are not used.
+Nothing here is ever repeated, and every request has a connection of its own: what a service sends late or
+too much of can never pass for the answer to another request, and none meets a connection that has died. A
+billable request says afterwards which of two things is true: *not sent* (its last byte was never given to the
+connection) or *nobody knows*. The key travels to the configured origin alone, redirects are not followed,
+cookies are not kept, proxies of the environment are not used. What comes slower than any living service
+sends is given up.
 """
 
 import contextlib
-import ipaddress
-import secrets
-import socket
+import json
 import ssl
 import threading
-from collections.abc import Callable, Generator, Iterator, Mapping
-from dataclasses import dataclass
-from email.utils import parsedate_to_datetime
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, replace
+from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
 import httpx
@@ -27,31 +28,22 @@ from daemon.errors import (
     TransientError,
     UncertainError,
 )
+from daemon.hosts import permit
+from daemon.multipart import Multipart
 from daemon.originals import Original
+from daemon.replies import Answer, Pace, refuse_unprovable, retry_after, without_key, words
 from daemon.settings import ProviderSettings
 from daemon.spool import Sink
 
 _MOST_ANSWER = 4 << 20
 _MOST_CONNECTIONS = 32
+_MOST_AT_ONCE = 100_000_000
 _AGENT = "babeldrop"
 _LOST = "the connection was lost before it answered"
-
-
-@dataclass(frozen=True, kw_only=True, slots=True)
-class Answer:
-    """A whole answer of a service."""
-
-    status: int
-    headers: Mapping[str, str]
-    body: bytes
-    retry_after_s: float | None = None
-
-    def json(self) -> Any:
-        """The body as JSON, or None when it is none."""
-        try:
-            return httpx.Response(self.status, content=self.body).json()
-        except ValueError:
-            return None
+# An answer to a call has to be whole after so many times the longest silence that is allowed.
+_MOST_SILENCES = 5
+# A name that cannot be one (`a..b`) is a UnicodeError from the resolver.
+_FAILURES = (httpx.HTTPError, httpx.InvalidURL, UnicodeError)
 
 
 @dataclass(slots=True)
@@ -78,31 +70,27 @@ class Session:
         stopping: threading.Event,
     ) -> None:
         self._base = httpx.URL(settings.base_url.rstrip("/"))
-        self._result_hosts = {host.lower() for host in settings.result_hosts}
+        self._result_hosts = frozenset(settings.result_hosts)
         self._account = account
         self._clock = clock
         self._auth = auth
         self._stopping = stopping
         self.meter = Meter()
         wait = settings.timeout
+        self._most_answer_s = _MOST_SILENCES * wait.read
         timeout = httpx.Timeout(wait.read, connect=wait.connect, pool=wait.connect)
-        tls = ssl.create_default_context()
-        common: dict[str, Any] = {
-            "verify": tls,
-            "timeout": timeout,
-            "trust_env": False,
-            "follow_redirects": False,
-            "headers": {"user-agent": _AGENT, "accept-encoding": "identity"},
-        }
-        self._client = httpx.Client(limits=httpx.Limits(max_connections=_MOST_CONNECTIONS), **common)
-        # A reused connection may be dead, and then nobody knows whether the request arrived.
-        self._fresh = httpx.Client(
-            limits=httpx.Limits(max_connections=_MOST_CONNECTIONS, max_keepalive_connections=0), **common
+        self._client = httpx.Client(
+            verify=ssl.create_default_context(),
+            timeout=timeout,
+            trust_env=False,
+            follow_redirects=False,
+            headers={"user-agent": _AGENT, "accept-encoding": "identity", "connection": "close"},
+            limits=httpx.Limits(max_connections=_MOST_CONNECTIONS, max_keepalive_connections=0),
         )
+        self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
 
     def close(self) -> None:
         self._client.close()
-        self._fresh.close()
 
     # -- with the key ---------------------------------------------------------------------------------------
 
@@ -113,11 +101,12 @@ class Session:
         when there is no key.
         """
         with self._slot(verb):
+            key = self._key()
             try:
-                request = self._client.build_request(method, self._url(path), json=body, headers=self._key())
-                return self._answer(self._client, request)
-            except httpx.HTTPError as error:
-                raise TransientError("service.unreachable", _words(error)) from error
+                request = self._client.build_request(method, self._url(path), json=body, headers=key)
+                return self._answer(request, key)
+            except _FAILURES as error:
+                raise TransientError("service.unreachable", words(error)) from error
 
     def submit(
         self,
@@ -128,30 +117,61 @@ class Session:
         sent_name: str,
         media_type: str,
         original: Original,
+        sink: Sink | None = None,
     ) -> Answer:
-        """One billable multipart request with the original in it, on a fresh connection, sent once.
+        """One billable multipart request with the original in it, sent once.
 
-        Raises TransientError when the service cannot have taken it, UncertainError when nobody can say,
-        and DocumentChangedError or TransferCutError when the last block was held back.
+        With a sink the body of a 2xx goes into it, and the answer has none. Raises TransientError when the
+        service cannot have taken it, UncertainError when nobody can say, and DocumentChangedError or
+        TransferCutError when the last block was held back.
         """
-        body = _Multipart(fields, file_field, sent_name, media_type, original, self.meter)
+        body = Multipart(fields, file_field, sent_name, media_type, original)
+        form = {"content-type": body.content_type, "content-length": str(body.length)}
         with self._slot("submit"):
-            request = self._fresh.build_request(
-                "POST",
-                self._url(path),
-                content=body.blocks(),
-                headers={
-                    **self._key(),
-                    "content-type": body.content_type,
-                    "content-length": str(body.length),
-                },
-            )
-            try:
-                return self._answer(self._fresh, request)
-            except httpx.HTTPError as error:
-                if body.whole:
-                    raise UncertainError("submit.uncertain", _words(error), facts={"reason": _LOST}) from error
-                raise TransientError("service.unreachable", _words(error)) from error
+            return self._once(path, self._metered(body.blocks()), form, lambda: body.whole, sink)
+
+    def submit_json(self, path: str, body: Any) -> Answer:
+        """One billable JSON request, sent once. Raises TransientError and UncertainError as `submit` does."""
+        data = json.dumps(body).encode()
+        given_out = False
+
+        def blocks() -> Iterator[bytes]:
+            nonlocal given_out
+            yield data[:-1]
+            given_out = True
+            yield data[-1:]
+
+        form = {"content-type": "application/json", "content-length": str(len(data))}
+        with self._slot("submit"):
+            return self._once(path, self._metered(blocks()), form, lambda: given_out, None)
+
+    def _once(
+        self,
+        path: str,
+        blocks: Iterator[bytes],
+        form: Mapping[str, str],
+        is_whole: Callable[[], bool],
+        sink: Sink | None,
+    ) -> Answer:
+        key = self._key()
+        try:
+            request = self._client.build_request("POST", self._url(path), content=blocks, headers={**key, **form})
+            if sink is None:
+                return replace(self._answer(request, key), sent_whole=is_whole())
+            answer = self._receive(request, key, sink, _MOST_AT_ONCE, paid=True)
+            return replace(answer, sent_whole=is_whole())
+        except _FAILURES as error:
+            if is_whole():
+                raise UncertainError("submit.uncertain", words(error), facts={"reason": _LOST}) from error
+            raise TransientError("service.unreachable", words(error)) from error
+        except TransientError as error:
+            # The result itself was unusable, and the service may well have billed it.
+            raise UncertainError("submit.uncertain", error.provider_message) from error
+
+    def _metered(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
+        for block in blocks:
+            self.meter.up += len(block)
+            yield block
 
     @contextlib.contextmanager
     def _slot(self, verb: str) -> Iterator[None]:
@@ -170,166 +190,134 @@ class Session:
     def _url(self, path: str) -> httpx.URL:
         return httpx.URL(str(self._base) + path)
 
-    def _answer(self, client: httpx.Client, request: httpx.Request) -> Answer:
-        response = client.send(request, stream=True)
+    def _answer(self, request: httpx.Request, key: Mapping[str, str]) -> Answer:
+        response = self._client.send(request, stream=True)
         try:
-            body = b""
-            for block in response.iter_raw():
-                body += block
-                if len(body) > _MOST_ANSWER:
-                    raise httpx.RemoteProtocolError("an answer of more than 4 MiB", request=request)
+            return self._told(response, key)
         finally:
             response.close()
+
+    def _told(self, response: httpx.Response, key: Mapping[str, str]) -> Answer:
+        """The answer with its body; of an error whose body breaks off the status tells enough."""
+        body = b""
+        until = self._clock.monotonic() + self._most_answer_s
+        try:
+            for block in response.iter_bytes():
+                body += block
+                if len(body) > _MOST_ANSWER:
+                    raise httpx.RemoteProtocolError("an answer of more than 4 MiB")
+                if self._clock.monotonic() > until:
+                    raise httpx.ReadTimeout("an answer that does not come to its end")
+        except httpx.HTTPError:
+            if response.status_code < 400:
+                raise
+        return self._answered(response, without_key(body, key))
+
+    def _answered(self, response: httpx.Response, body: bytes = b"") -> Answer:
         return Answer(
             status=response.status_code,
             headers=response.headers,
             body=body,
-            retry_after_s=self._retry_after(response.headers.get("retry-after")),
+            retry_after_s=retry_after(response.headers.get("retry-after"), self._clock.now()),
         )
 
-    def _retry_after(self, text: str | None) -> float | None:
-        """Seconds to wait, from a number or an HTTP date; None when absent or unreadable."""
-        if not text:
-            return None
+    # -- storage that the administrator configured: without the key ------------------------------------------
+
+    def permit(self, host: str) -> None:
+        """Allow results and storage at a host (`host:port`) that a setting names, also when it is private."""
+        self._result_hosts |= {host.lower()}
+
+    def store(self, url: str, original: Original, headers: Mapping[str, str]) -> Answer:
+        """Put the whole original at an address of permitted storage; free and repeatable.
+
+        Raises TransientError, DocumentChangedError and TransferCutError, and LostError for any other host.
+        """
+        form = {"content-length": str(original.size), **headers}
+        return self._elsewhere("PUT", url, form, self._metered(original.blocks()))
+
+    def outside(self, method: str, url: str, headers: Mapping[str, str]) -> Answer:
+        """A small request to an address of permitted storage. Raises TransientError and LostError."""
+        return self._elsewhere(method, url, headers, None)
+
+    def _elsewhere(self, method: str, url: str, headers: Mapping[str, str], blocks: Iterator[bytes] | None) -> Answer:
+        address = _address(url)
+        permit(address.scheme, address.raw_host.decode(), _port(address), self._result_hosts)
         try:
-            return max(0.0, float(text))
-        except ValueError:
-            pass
-        try:
-            return max(0.0, (parsedate_to_datetime(text) - self._clock.now()).total_seconds())
-        except (TypeError, ValueError):
-            return None
+            request = self._client.build_request(method, address, content=blocks, headers=headers)
+            return self._answer(request, {})
+        except _FAILURES as error:
+            raise TransientError("service.unreachable", words(error)) from error
 
     # -- results --------------------------------------------------------------------------------------------
 
     def is_own(self, url: str) -> bool:
         """Whether an address is of the configured origin, where the key may go."""
-        return _origin(httpx.URL(url)) == _origin(self._base)
+        try:
+            return _origin(httpx.URL(url)) == _origin(self._base)
+        except (httpx.InvalidURL, UnicodeError):
+            return False
 
     def download(self, url: str, sink: Sink, *, most: int) -> Answer:
         """Fetch a result into the sink; from the configured origin with the key, from elsewhere without.
 
         Returns the answer without its body when it was a 2xx, with it otherwise. Raises TransientError
-        (`result.cut`, `result.too_large`, `service.unreachable`), LostError (`result.refused`) and
-        TransferCutError.
+        (`result.cut`, `result.too_large`, `service.unreadable`, `service.unreachable`), LostError
+        (`result.refused`) and TransferCutError.
         """
-        try:
-            address = httpx.URL(url)
-        except httpx.InvalidURL as error:
-            raise LostError("result.refused", "no address") from error
+        address = _address(url)
         own = _origin(address) == _origin(self._base)
         if not own:
-            self._permit(address)
+            permit(address.scheme, address.raw_host.decode(), _port(address), self._result_hosts)
         with self._slot("fetch") if own else contextlib.nullcontext():
-            headers = self._key() if own else {}
-            request = self._client.build_request("GET", address, headers=headers)
+            key = self._key() if own else {}
             try:
-                return self._receive(request, sink, most)
+                request = self._client.build_request("GET", address, headers=key)
+                return self._receive(request, key, sink, most)
             except (httpx.RemoteProtocolError, httpx.ReadError, httpx.ReadTimeout) as error:
-                raise TransientError("result.cut", _words(error)) from error
-            except httpx.HTTPError as error:
-                raise TransientError("service.unreachable", _words(error)) from error
+                raise TransientError("result.cut", words(error)) from error
+            except _FAILURES as error:
+                raise TransientError("service.unreachable", words(error)) from error
 
-    def _receive(self, request: httpx.Request, sink: Sink, most: int) -> Answer:
+    def _receive(
+        self, request: httpx.Request, key: Mapping[str, str], sink: Sink, most: int, *, paid: bool = False
+    ) -> Answer:
+        """A 2xx into the sink. What was `paid` with this very request is not cut by a stop: it comes only once."""
         response = self._client.send(request, stream=True)
         try:
-            wanted = response.is_success
-            body = b""
+            if not response.is_success:
+                return self._told(response, key)
+            refuse_unprovable(response.headers)
             sink.restart()
+            pace = Pace(self._clock)
             for block in response.iter_raw():
-                if self._stopping.is_set():
-                    raise TransferCutError(request.url.path)
+                if self._stopping.is_set() and not paid:
+                    raise TransferCutError("a result")
                 self.meter.down += len(block)
-                if wanted:
-                    sink.write(block)
-                else:
-                    body += block
-                if (sink.size if wanted else len(body)) > (most if wanted else _MOST_ANSWER):
-                    raise TransientError("result.too_large", facts={"limit": str(most)})
+                sink.write(block)
+                if sink.size > most:
+                    raise TransientError("result.too_large", facts={"limit": f"{most:,}"})
+                if not pace.keeps(len(block)):
+                    raise httpx.ReadTimeout("a result that hardly comes")
         finally:
             response.close()
-        if wanted and not _proves_its_length(response):
-            raise TransientError("result.cut", "the answer does not say how long it is")
-        return Answer(
-            status=response.status_code,
-            headers=response.headers,
-            body=body,
-            retry_after_s=self._retry_after(response.headers.get("retry-after")),
-        )
-
-    def _permit(self, address: httpx.URL) -> None:
-        """Results come over https from public addresses; `result_hosts` names the exceptions.
-
-        Raises LostError otherwise.
-        """
-        host = address.host.lower()
-        if host in self._result_hosts or f"{host}:{_port(address)}" in self._result_hosts:
-            return
-        if address.scheme != "https":
-            raise LostError("result.refused", f"{address.scheme}://{host} is not https")
-        try:
-            found = socket.getaddrinfo(host, _port(address), type=socket.SOCK_STREAM)
-        except OSError as error:
-            raise TransientError("service.unreachable", f"{host}: {error.strerror}") from error
-        for *_, where in found:
-            if not ipaddress.ip_address(where[0]).is_global:
-                raise LostError("result.refused", f"{host} is not a public address")
+        return self._answered(response)
 
 
-class _Multipart:
-    """A multipart body around an original, of known length; `whole` once its last byte was given out."""
-
-    def __init__(
-        self,
-        fields: Mapping[str, str],
-        file_field: str,
-        sent_name: str,
-        media_type: str,
-        original: Original,
-        meter: Meter,
-    ) -> None:
-        boundary = secrets.token_hex(16)
-        self.content_type = f"multipart/form-data; boundary={boundary}"
-        head = "".join(
-            f'--{boundary}\r\ncontent-disposition: form-data; name="{name}"\r\n\r\n{value}\r\n'
-            for name, value in fields.items()
-        )
-        head += f'--{boundary}\r\ncontent-disposition: form-data; name="{file_field}"; filename="{sent_name}"\r\n'
-        head += f"content-type: {media_type}\r\n\r\n"
-        self._head = head.encode()
-        self._tail = f"\r\n--{boundary}--\r\n".encode()
-        self._original = original
-        self._meter = meter
-        self.length = len(self._head) + original.size + len(self._tail)
-        self.whole = False
-
-    def blocks(self) -> Generator[bytes]:
-        yield self._head
-        held: bytes | None = None
-        for block in self._original.blocks():
-            if held is not None:
-                self._meter.up += len(held)
-                yield held
-            held = block
-        # From here on the connection has everything: what happens next proves nothing.
-        self.whole = True
-        self._meter.up += len(held or b"")
-        yield (held or b"") + self._tail
+def _address(url: str) -> httpx.URL:
+    """A result's or blob's address. Raises LostError when it is none that may be asked."""
+    try:
+        address = httpx.URL(url)
+    except (httpx.InvalidURL, UnicodeError):
+        # What is wrong with it may be shown by no error: addresses may be signed.
+        raise LostError("result.refused", "no address") from None
+    if address.userinfo:
+        raise LostError("result.refused", "an address with a user's name in it")
+    return address
 
 
-def _origin(url: httpx.URL) -> tuple[str, str, int]:
-    return url.scheme, url.host.lower(), _port(url)
+def _origin(url: httpx.URL) -> tuple[str, bytes, int]:
+    return url.scheme, url.raw_host, _port(url)
 
 
 def _port(url: httpx.URL) -> int:
     return url.port or (443 if url.scheme == "https" else 80)
-
-
-def _proves_its_length(response: httpx.Response) -> bool:
-    """Whether a cut would have been noticed: h11 counts both, and raises when something is missing."""
-    return "content-length" in response.headers or "chunked" in response.headers.get("transfer-encoding", "")
-
-
-def _words(error: Exception) -> str:
-    """What the library says, without addresses: they may carry signatures."""
-    return f"{type(error).__name__}: {error}" if "://" not in str(error) else type(error).__name__

@@ -41,7 +41,12 @@ class View:
             "pid": os.getpid(),
             "started_at": self._started,
             "root": shop.folders.root,
-            "share": {"there": shop.away is None, "why": shop.away},
+            "share": {
+                "there": shop.away is None,
+                "why": shop.away,
+                "since": _utc(shop.away_since, now, wall),
+            },
+            "titles": {desk.name: desk.title for desk in shop.desks.values()},
             "detector": self.detector,
             "jobs": {state.value: count for state, count in sorted(shop.counts.items()) if count},
             "ended": {state.value: count for state, count in sorted(shop.ended.items()) if count},
@@ -55,6 +60,7 @@ class View:
             ],
             "resting_total": len(resting),
             "ignored": [{"path": names.shown(path), "why": why} for path, why in left[:_MOST_ROWS]],
+            "ignored_total": len(left),
             "waiting": [
                 {"job": key, "why": wait.why, "until": _utc(wait.until, now, wall)}
                 for key, wait in waiting[:_MOST_ROWS]
@@ -94,12 +100,13 @@ class View:
         snapshot = self.snapshot()
         if not force and snapshot == self._written:
             return
-        self._written, self._written_at = snapshot, now
+        self._written_at = now
         folder = disk.open_root(self._state)
         try:
             disk.write_json(folder, NAME, {**snapshot, "at": stamp(self._shop.clock.now())}, 0o644)
         finally:
             disk.close(folder)
+        self._written = snapshot
 
 
 def _utc(moment: float | None, now: float, wall: datetime) -> str | None:

@@ -4,8 +4,10 @@ The only importer of watchdog. Its observer can die silently (an exception in a 
 moved away, no watches left), so its health is asked for, and the scan never depends on it.
 """
 
+import contextlib
 import os
 import threading
+import warnings
 from collections.abc import Callable
 
 from watchdog.events import (
@@ -19,6 +21,7 @@ from watchdog.events import (
 )
 from watchdog.observers.inotify import InotifyObserver
 
+from daemon import disk
 from daemon.names import shown
 
 _MOST_HINTS = 4096
@@ -48,7 +51,9 @@ class Hints(FileSystemEventHandler):
                 self._note(path, whole=event.event_type == "moved" and raw == event.dest_path)
                 told = True
         if told:
-            self._wake()
+            # What was noted stays noted; whoever is to be woken may be gone already.
+            with contextlib.suppress(Exception):
+                self._wake()
 
     def _note(self, path: str, *, whole: bool) -> None:
         steps = path[len(self._inbox) :].split(os.sep)
@@ -76,30 +81,57 @@ class Watcher:
         self._hints = hints
         self._inbox = os.path.join(root, "inbox")
         self._observer: InotifyObserver | None = None
+        self._watched: tuple[int, int] | None = None
 
     def start(self) -> str | None:
         """Begin to watch; a sentence why not, if not (no watches left, folder gone)."""
         self.stop()
-        # Full events tell a file that was renamed in: a move with an empty source.
-        observer = InotifyObserver(generate_full_events=True)
+        self._watched = _identity(self._inbox)
+        # Harmless (a new folder was met twice), and it comes with the innards of the library.
+        warnings.filterwarnings("ignore", "Callback with id .* already exists", RuntimeWarning)
+        observer: InotifyObserver | None = None
         try:
+            # Full events tell a file that was renamed in: a move with an empty source.
+            observer = InotifyObserver(generate_full_events=True)
             observer.schedule(self._hints, self._inbox, recursive=True, event_filter=_TELLING)
             observer.start()
         except OSError as error:
+            if observer is not None:
+                # It has begun to read already.
+                observer.stop()
             return f"no events for {shown(self._inbox)}: {error.strerror}; the regular scan goes on"
         self._observer = observer
         return None
 
     @property
     def alive(self) -> bool:
-        """Whether observer and emitters live; a dead emitter leaves its observer looking well."""
-        if self._observer is None or not self._observer.is_alive():
+        """Whether all its threads live and watch the folder that is there now.
+
+        A dead emitter or reader leaves its observer looking well, and a folder that was moved away is watched
+        where it has gone.
+        """
+        observer = self._observer
+        if observer is None:
             return False
-        emitters = self._observer.emitters
-        return bool(emitters) and all(emitter.is_alive() for emitter in emitters)
+        reader = observer._inotify_fd  # noqa: SLF001  it offers no other way to ask
+        threads = (observer, reader, *observer.emitters)
+        return len(threads) > 2 and all(one.is_alive() for one in threads) and _identity(self._inbox) == self._watched
 
     def stop(self) -> None:
         if self._observer is not None:
             observer, self._observer = self._observer, None
             observer.stop()
             observer.join(2.0)
+
+
+def _identity(path: str) -> tuple[int, int] | None:
+    """Which folder is at a path now; None: none that can be seen."""
+    try:
+        folder = disk.open_root(path)
+    except OSError:
+        return None
+    try:
+        found = disk.fstat(folder)
+    finally:
+        disk.close(folder)
+    return found.st_dev, found.st_ino

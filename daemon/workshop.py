@@ -47,6 +47,7 @@ class Workshop:
     waiting: dict[str, Waiting] = field(default_factory=dict)
     away: str | None = None
     """Why the share is away; None while it is there."""
+    away_since: float | None = None
     counts: Counter[State] = field(default_factory=Counter)
     ended: Counter[State] = field(default_factory=Counter)
     warned: set[tuple[str, str]] = field(default_factory=set)
@@ -88,10 +89,14 @@ class Workshop:
             lane.put(key, due)
         self.wake()
 
-    def take(self, lane: Agenda, most: int) -> list[str]:
-        """Remove and return up to `most` of what is due in a lane."""
+    def take(self, lane: Agenda, most: int, slack_s: float = 0.0) -> list[str]:
+        """Remove and return up to `most` of what is due in a lane.
+
+        Once something is due, what is due within `slack_s` goes with it: so batches are filled.
+        """
         with self._lock:
-            return lane.take(self.clock.monotonic(), most)
+            now = self.clock.monotonic()
+            return lane.take(now + slack_s, most) if lane.peek(now) is not None else []
 
     def peek(self, lane: Agenda) -> str | None:
         """What `take` would give next."""
@@ -111,11 +116,14 @@ class Workshop:
     def put_until(self, lane: Agenda, key: str, until: float, why: str) -> None:
         self.put(lane, key, max(0.0, until - self.clock.monotonic()), why)
 
-    def again(self, lane: Agenda, key: str, why: str) -> None:
-        """Try the same step again after a wait that doubles with every try."""
+    def again(self, lane: Agenda, key: str, why: str, *, counted_as: str | None = None) -> None:
+        """Try the same step again after a wait that doubles with every try.
+
+        `counted_as` counts the tries apart from those of other steps of the same part.
+        """
         with self._lock:
-            self._tries[key] += 1
-            count = self._tries[key]
+            self._tries[counted_as or key] += 1
+            count = self._tries[counted_as or key]
         wait = policy.doubling(count, policy.FIRST_RETRY_S, policy.LAST_RETRY_S, random.random())  # noqa: S311  spreads retries, guards nothing
         self.put(lane, key, wait, why)
 
@@ -182,12 +190,13 @@ class Workshop:
         """The share is away: infer nothing, write nothing below its mount point, say so once."""
         with self._lock:
             before, self.away = self.away, why
+            self.away_since = self.away_since if before is not None else self.clock.monotonic()
         if before is None:
             self.log.warning("share.away", why=why)
 
     def thaw(self) -> None:
         with self._lock:
-            before, self.away = self.away, None
+            before, self.away, self.away_since = self.away, None, None
         if before is not None:
             self.log.info("share.back")
 
