@@ -5,10 +5,21 @@ from typing import Annotated
 import typer
 
 from daemon import __version__
-from daemon.cli.demo import demo
+
+# Under other names: these are also the names of the modules here.
+from daemon.cli.demo import demo as _demo
+from daemon.cli.languages import languages as _languages
+from daemon.cli.repair import repair as _repair
+from daemon.cli.retry import retry as _retry
 from daemon.cli.running import check, once, run
 from daemon.cli.sandbox import HELP as SANDBOX_HELP
-from daemon.cli.sandbox import sandbox
+from daemon.cli.sandbox import sandbox as _sandbox
+from daemon.cli.status import status as _status
+from daemon.cli.why import why as _why
+
+_TRY = "Try it out"
+_WORK = "The work"
+_LOOK = "What happens, and why"
 
 app = typer.Typer(
     name="babeldrop",
@@ -32,11 +43,16 @@ def _main(
         raise typer.Exit
 
 
-app.command()(demo)
-app.command()(run)
-app.command()(once)
-app.command()(check)
-app.command(help=SANDBOX_HELP)(sandbox)
+app.command(rich_help_panel=_TRY, name="demo")(_demo)
+app.command(rich_help_panel=_TRY, help=SANDBOX_HELP, name="sandbox")(_sandbox)
+app.command(rich_help_panel=_WORK)(run)
+app.command(rich_help_panel=_WORK)(once)
+app.command(rich_help_panel=_WORK)(check)
+app.command(rich_help_panel=_LOOK, name="status")(_status)
+app.command(rich_help_panel=_LOOK, name="why")(_why)
+app.command(rich_help_panel=_LOOK, name="retry")(_retry)
+app.command(rich_help_panel=_LOOK, name="languages")(_languages)
+app.command(rich_help_panel=_LOOK, name="repair")(_repair)
 
 
 def main() -> None:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import typer
 
-from daemon.errors import ConfigError, StateError
+from daemon.errors import ConfigError, ShareAwayError, StateError
 
 BAD_CONFIGURATION = 2
 
@@ -21,9 +21,11 @@ def exits() -> Iterator[None]:
         count = len(error.problems)
         typer.echo(f"{count} problem{'s' if count != 1 else ''}; nothing was started.", err=True)
         raise typer.Exit(BAD_CONFIGURATION) from None
-    except StateError as error:
+    except (StateError, ShareAwayError) as error:
         typer.echo(str(error), err=True)
         raise typer.Exit(BAD_CONFIGURATION) from None
+    except BrokenPipeError:
+        raise
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
         typer.echo(f"{where}{error.strerror or error}", err=True)

@@ -1,0 +1,26 @@
+"""`status`: how everything stands, from journal and `status.json`; the lock alone says whether a daemon lives."""
+
+import json
+from typing import Annotated
+
+import typer
+
+from daemon.cli.errors import exits
+from daemon.cli.running import DEFAULT, ConfigPath
+
+
+def status(
+    config: ConfigPath = DEFAULT,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of sentences.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Stay, and look again every second.")] = False,
+) -> None:
+    """What the daemon does, what waits and why. Needs no running daemon."""
+    from daemon.cli import board, screen
+
+    with exits():
+        if watch:
+            board.stay(config)
+        elif as_json:
+            typer.echo(json.dumps(board.look(config), indent=2, ensure_ascii=False))
+        else:
+            screen.console().print(board.render(board.look(config)))
