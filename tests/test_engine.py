@@ -428,3 +428,71 @@ def test_polls_go_on_when_the_service_does_not_answer(tmp_path: Path, service: S
         _until(lambda: _results(tmp_path))
 
     assert _codes(tmp_path) == []
+
+
+def test_a_document_that_cannot_be_prepared_fails_at_once(
+    tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `prepare` rejects goes to failed/ with its reason, and is not tried for ever."""
+
+    def reject(*_: object) -> Sequence[Part]:
+        raise RejectedError("drop.no_text")
+
+    monkeypatch.setattr(Fake, "prepare", reject)
+    _drop(tmp_path, "one")
+    with _app(tmp_path):
+        _until(lambda: _codes(tmp_path))
+
+    assert _codes(tmp_path) == ["drop.no_text"]
+    assert service.submitted == []
+
+
+def test_results_that_make_no_document_fail_the_job(
+    tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What `assemble` rejects is not fetched over and over; the references stay known."""
+
+    def reject(*_: object) -> bytes:
+        raise RejectedError("result.unusable", "nothing fits")
+
+    _in_parts(service)
+    monkeypatch.setattr(Fake, "assemble", reject)
+    _drop(tmp_path, "one\ntwo")
+    with _app(tmp_path):
+        _until(lambda: _codes(tmp_path))
+
+    assert _codes(tmp_path) == ["result.unusable"]
+    assert len(service.fetches) <= 2
+
+
+def test_a_failure_that_blocks_the_account_fails_only_its_own_file(tmp_path: Path, service: Service) -> None:
+    """A job failed for want of credit ends as failed, and the account takes no more submissions."""
+    service.look = lambda _ref: Failed(error=BlockedError("account.blocked", "PAYMENT_REQUIRED"))
+    _drop(tmp_path, "one")
+    with _app(tmp_path) as app:
+        _until(lambda: _codes(tmp_path))
+
+        assert app.shop.desks["fake"].account.standing().reason == "account.blocked"
+
+    assert _codes(tmp_path) == ["provider.failed"]
+
+
+def test_a_result_that_never_comes_fails_after_its_deadline(tmp_path: Path, service: Service) -> None:
+    """A status that says ready and a result that is gone, in turns, end when the deadline has passed."""
+    service.fetched = lambda _ref: LostError("result.gone")
+    _drop(tmp_path, "one")
+    with _app(tmp_path, ", deadline: 10ms") as app:
+        fetch = app.shop.desks["fake"].lanes
+
+        def hurried() -> bool:
+            # The waits between tries double; here they are over at once.
+            for lane in (fetch.poll, fetch.fetch):
+                for key in list(app.shop.waiting):
+                    if key in lane:
+                        app.shop.put(lane, key, 0.0, "hurried")
+            return bool(_codes(tmp_path))
+
+        _until(hurried)
+
+    assert _codes(tmp_path) == ["result.unusable"]
+    assert len(service.submitted) == 1
