@@ -16,14 +16,13 @@ from apscheduler.executors.pool import ThreadPoolExecutor as SchedulerPool
 from apscheduler.schedulers.background import BackgroundScheduler
 from structlog.typing import FilteringBoundLogger
 
-from daemon import disk, kernel, names, policy
+from daemon import disk, kernel, policy
 from daemon.clock import Clock, seconds_between
 from daemon.config import Config
 from daemon.desks import open_desks
 from daemon.engine import Engine
 from daemon.errors import ShareAwayError
 from daemon.intake import Intake
-from daemon.job import State
 from daemon.journal import JournalBrokenError
 from daemon.ownership import House, open_house
 from daemon.reconcile import reconcile
@@ -166,11 +165,8 @@ class App:
             log=self._log,
             stopping=self._stopping,
             delete_originals=self.config.originals == "delete",
-            wake=self._wake,
+            wake=lambda: self._dispatch.wake(),  # noqa: PLW0108  it is made later
         )
-
-    def _wake(self) -> None:
-        self._dispatch.wake()
 
     def _was_active(self, provider: str, seconds: float) -> bool:
         now = self._clock.now()
@@ -325,7 +321,6 @@ class App:
         self._poked = True
 
     def now(self) -> float:
-        """The monotonic clock of this app."""
         return self._clock.monotonic()
 
     def poke(self) -> None:
@@ -353,33 +348,3 @@ class App:
         self.house.close()
         self._log.info("daemon.stopped", drained=drained)
         return drained
-
-    # -- what `once` and progress ask -----------------------------------------------------------------------
-
-    def all_done(self) -> bool:
-        """Nothing rests in an inbox and no job is alive, as far as the last full scan saw."""
-        return (
-            self.scans > 1 and not self.intake.resting and not any(self.shop.counts.values()) and self.shop.away is None
-        )
-
-    def waits_for_person(self) -> bool:
-        """Everything that is left waits for a key, a credit or a share that only a person can bring."""
-        if self.shop.away is not None:
-            return True
-        counts = self.shop.counts
-        if any(count for state, count in counts.items() if state is not State.CLAIMED):
-            return False
-        waiting = [job for job in self.shop.journal.alive() if job.state is State.CLAIMED]
-        return bool(waiting) and all(self._blocked(job.provider) for job in waiting)
-
-    def _blocked(self, provider: str) -> bool:
-        desk = self.shop.desks.get(provider)
-        return desk is None or desk.account.standing().reason in (
-            "account.key",
-            "account.no_key",
-            "account.blocked",
-        )
-
-    def shown_problems(self) -> list[str]:
-        """What is left alone, one sentence each, for commands that end."""
-        return [f"{names.shown(path)}: {why}" for path, why in sorted(self.intake.left.items())]

@@ -17,7 +17,7 @@ from daemon.clock import Clock
 from daemon.languages import LanguageTable, Route, UnknownLanguageError, route_for
 from daemon.providers import KINDS
 from daemon.providers.base import Capabilities, Provider
-from daemon.settings import ProviderSettings, Rate
+from daemon.settings import ProviderSettings, Rate, Secret
 from daemon.transport import Session
 
 TRANSFERS = 8
@@ -168,9 +168,13 @@ def _windows(settings: ProviderSettings, facts: Capabilities) -> dict[str, Rate]
 def _account_name(name: str, settings: ProviderSettings) -> str:
     if settings.account:
         return settings.account
+    # A kind that signs in otherwise has none, and shares its account by name alone.
+    secret: Secret | None = settings.api_key
     try:
-        key = settings.api_key.read()
+        key = secret.read() if secret is not None else ""
     except LookupError:
+        key = ""
+    if not key:
         return name
     same = hashlib.sha256(f"{settings.base_url}\n{key}".encode()).hexdigest()
     return f"key {same[:12]}"

@@ -19,13 +19,6 @@ from typing import Any
 from daemon import kernel
 
 BLOCK = 1 << 20
-FOR_NOW = frozenset(
-    {
-        errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENOTCONN, errno.EBUSY, errno.EAGAIN,
-        errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.ENOSPC, errno.EDQUOT, errno.EROFS,
-    }
-)  # fmt: skip
-"""Errors that say nothing about the file: the disk, the share or this process is in trouble for now."""
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -295,39 +288,8 @@ def sync_folder(folder: int) -> None:
 
 
 def rename_noreplace(from_folder: int, from_name: str, to_folder: int, to_name: str) -> None:
-    """Move a name; raises FileExistsError when the new one is taken.
-
-    Three ways, best first: renameat2; a second link and removal of the first; a look and a plain rename,
-    for file systems that know neither (between look and rename a foreign name could be replaced there).
-    """
-    if kernel.native is not None:
-        try:
-            kernel.native.rename_noreplace(from_folder, from_name, to_folder, to_name)
-            return
-        except OSError as error:
-            if error.errno not in kernel.MISSING:
-                _unless_done(error, from_folder, from_name, to_folder, to_name)
-                return
-    try:
-        os.link(from_name, to_name, src_dir_fd=from_folder, dst_dir_fd=to_folder, follow_symlinks=False)
-    except OSError as error:
-        if error.errno not in (errno.EPERM, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EINVAL):
-            raise
-        if exists(to_folder, to_name):
-            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), to_name) from None
-        os.rename(from_name, to_name, src_dir_fd=from_folder, dst_dir_fd=to_folder)
-    else:
-        os.unlink(from_name, dir_fd=from_folder)
-
-
-def _unless_done(error: OSError, from_folder: int, from_name: str, to_folder: int, to_name: str) -> None:
-    """Network file systems may report an error for a rename that happened: a look at both names decides."""
-    try:
-        done = not exists(from_folder, from_name) and exists(to_folder, to_name)
-    except OSError:
-        done = False
-    if not done or error.errno == errno.ENOENT:
-        raise error
+    """Move a name; raises FileExistsError when the new one is taken."""
+    kernel.rename_noreplace(from_folder, from_name, to_folder, to_name)
 
 
 def replace(folder: int, from_name: str, to_name: str) -> None:

@@ -17,7 +17,7 @@ import os
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 
-from daemon import disk, moves, names
+from daemon import disk, kernel, moves, names
 from daemon.errors import ShareAwayError
 from daemon.journal import Identity
 
@@ -107,7 +107,7 @@ class Folders:
                     try:
                         self._make(root, path)
                     except OSError as error:
-                        if error.errno in disk.FOR_NOW:
+                        if error.errno in kernel.FOR_NOW:
                             raise
 
     def _make(self, root: int, path: str) -> None:

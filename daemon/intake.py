@@ -33,7 +33,7 @@ from daemon.workshop import Workshop, enter
 
 _LONGEST = 3500
 """Bytes of a path below its language folder; the kernel takes 4095 for the whole."""
-_NOT_NOW = disk.FOR_NOW | {errno.ENOENT, errno.ELOOP, errno.EPERM}
+_NOT_NOW = kernel.FOR_NOW | {errno.ENOENT, errno.ELOOP, errno.EPERM}
 """Errors of an opening after which the next listing tells more: in trouble, gone, or no plain file any more."""
 
 

@@ -204,7 +204,7 @@ class Submissions:
         except FileNotFoundError:
             shop.fail(job, RejectedError("drop.gone"), "claim")
         except OSError as error:
-            if error.errno in disk.FOR_NOW:
+            if error.errno in kernel.FOR_NOW:
                 shop.again(shop.desks[job.provider].lanes.submit, job.id, "drop.unreadable")
             else:
                 shop.fail(job, RejectedError("drop.unreadable", error.strerror), "claim")

@@ -39,6 +39,24 @@ providers:
     languages: [es]
     poll: {{every: 2s, at_most: 4s}}
     result_hosts: ["{results}"]
+  doctranslate:
+    base_url: {doctranslate}
+    api_key: sandbox-key
+    languages: [vi]
+    poll: {{every: 1s, at_most: 2s}}
+    result_hosts: ["{results}"]
+  azure:
+    base_url: {azure}
+    api_key: sandbox-key
+    languages: [pt-PT]
+    poll: {{every: 1s, at_most: 2s}}
+    storage: {{source: "{source}", target: "{target}"}}
+  cambai:
+    base_url: {cambai}
+    api_key: sandbox-key
+    source_language: en
+    languages: [it]
+    poll: {{every: 1s, at_most: 2s}}
 """
 # Which sample goes where, as a person would drop it.
 _DROPS = (
@@ -46,6 +64,9 @@ _DROPS = (
     ("srt", "gpttranslator/de"),
     ("md", "gpttranslator/fr"),
     ("mp4", "voicecheap/es"),
+    ("docx", "doctranslate/vi"),
+    ("docx", "azure/pt-PT"),
+    ("md", "cambai/it"),
     ("failing", "gpttranslator/de"),
 )
 _PATIENCE_S = 120.0
@@ -57,7 +78,7 @@ def demo(
     ] = None,
     keep: Annotated[bool, typer.Option("--keep", help="Stay up, so that you can drop files of your own.")] = False,
 ) -> None:
-    """See it work: simulated services, the daemon, five drops and what becomes of them. Needs no keys."""
+    """See it work: simulated services, the daemon, a few drops and what becomes of them. Needs no keys."""
     from rich.console import Console
 
     from daemon.sandbox.child import start
@@ -68,7 +89,9 @@ def demo(
         sandbox = stack.enter_context(start(home / "services", pace=(1.0, 4.0)))
         path = _configure(home, sandbox)
         console.print(f"Everything happens in [bold]{home}[/]", soft_wrap=True)
-        console.print("Two simulated services are up; now the daemon, and five files dropped into its inbox.\n")
+        console.print(
+            f"The simulated services are up; now the daemon, and {len(_DROPS)} files dropped into its inbox.\n"
+        )
         code = _play(console, home, path, keep=keep)
     raise typer.Exit(code)
 
@@ -85,12 +108,16 @@ def _home(folder: Path | None) -> Path:
 
 
 def _configure(home: Path, sandbox: "Running") -> Path:
+    from daemon.providers import KINDS
+    from daemon.sandbox.azure_blobs import container_url
+
     path = home / "config.yaml"
     text = _CONFIG.format(
         root=json.dumps(str(home / "share")),
         state=json.dumps(str(home / "state")),
-        gpttranslator=sandbox.base_url("gpttranslator"),
-        voicecheap=sandbox.base_url("voicecheap"),
+        source=container_url(sandbox.addresses, "source"),
+        target=container_url(sandbox.addresses, "target"),
+        **{kind: sandbox.base_url(kind) for kind in KINDS},
         results=sandbox.addresses.results_host,
     )
     path.write_text(text, encoding="utf-8")

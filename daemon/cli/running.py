@@ -59,7 +59,9 @@ def once(
     Exit code 0: everything was delivered; 1: something failed; 2: the configuration is wrong; 3: something
     waits, for a person or because the time was over.
     """
+    from daemon import names
     from daemon.cli.progress import Progress
+    from daemon.outlook import is_done, waits_for_person
 
     with exits():
         seconds = _seconds(within)
@@ -69,11 +71,16 @@ def once(
             _log(settings, level="warning" if progress.live else None)
             app.start()
             deadline = app.now() + seconds if seconds else float("inf")
-            app.run(until=lambda: progress.update() or app.all_done() or app.waits_for_person() or app.now() > deadline)
-            done = app.all_done()
+
+            def is_over() -> bool:
+                progress.update()
+                return is_done(app.shop, app.intake, app.scans) or waits_for_person(app.shop) or app.now() > deadline
+
+            app.run(until=is_over)
+            done = is_done(app.shop, app.intake, app.scans)
         progress.summary()
-        for problem in app.shown_problems():
-            typer.echo(f"left alone: {problem}", err=True)
+        for path, why in sorted(app.intake.left.items()):
+            typer.echo(f"left alone: {names.shown(path)}: {why}", err=True)
         finish(app, 1 if app.died or progress.failed else 0 if done else 3)
 
 

@@ -41,8 +41,11 @@ def sandbox(
 
 
 def _announce(addresses: "Addresses") -> None:
+    from daemon.sandbox.server import SERVICES
+
     typer.echo("Simulated services; for a configuration:\n")
-    for service in ("gpttranslator", "voicecheap"):
+    for service in sorted(one.name for one in SERVICES):
         typer.echo(f"  {service}: {{base_url: {addresses.base_url(service)}, api_key: sandbox-key, …}}")
-    typer.echo(f'\nResults of voicecheap come from another host: result_hosts: ["{addresses.results_host}"]')
+    typer.echo("\nResults of doctranslate and voicecheap come from another host: ")
+    typer.echo(f'  result_hosts: ["{addresses.results_host}"]')
     typer.echo(f"Every submission, as the services see it: {addresses.api}/_sandbox/ledger\nCtrl-C ends.")
