@@ -1,0 +1,223 @@
+"""What only the live process knows, as a file: fresh, bounded, in UTC, and without a key."""
+
+import json
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from daemon import disk, view
+from daemon.job import State
+from daemon.view import View
+from daemon.workshop import Waiting
+from tests.builders import PROVIDER, Bench, job_id
+
+DETECTOR = {"events": "inotify", "scan_s": 30.0}
+
+
+class Watched:
+    """A bench and its view, with the number of times that the file was written."""
+
+    def __init__(self, bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.bench = bench
+        self.view = View(bench.shop, bench.intake, f"{bench.base}/state", DETECTOR)
+        self.path = bench.base / "state" / view.NAME
+        self.writes = 0
+        real = disk.write_json
+
+        def counted(folder: int, name: str, value: Any, mode: int) -> None:
+            self.writes += 1
+            real(folder, name, value, mode)
+
+        monkeypatch.setattr(disk, "write_json", counted)
+
+    def read(self) -> dict[str, Any]:
+        found: dict[str, Any] = json.loads(self.path.read_bytes())
+        return found
+
+    def change(self, why: str) -> None:
+        """Something that the file has to show."""
+        self.bench.shop.waiting["a job"] = Waiting(self.bench.clock.monotonic(), why)
+
+
+@pytest.fixture
+def watched(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Watched]:
+    with Bench(tmp_path) as bench:
+        yield Watched(bench.start(), monkeypatch)
+
+
+class TestWriting:
+    """When the file is replaced."""
+
+    def test_at_most_once_a_second(self, watched: Watched) -> None:
+        """However much changes; what changed in between is shown then."""
+        for number in range(50):
+            watched.change(f"reason {number}")
+            watched.view.write()
+            watched.bench.clock.advance(0.1)
+
+        assert watched.writes == 5
+        watched.bench.clock.advance(1)
+        watched.view.write()
+        assert watched.read()["waiting"][0]["why"] == "reason 49"
+
+    def test_only_on_change(self, watched: Watched) -> None:
+        """A quiet daemon writes nothing, though time passes."""
+        for _ in range(100):
+            watched.view.write()
+            watched.bench.clock.advance(1.7)
+
+        assert watched.writes == 1
+
+    def test_resting_files_are_no_change_by_themselves(self, watched: Watched) -> None:
+        """Moments are shown, not ages, so nothing changes while a file rests."""
+        watched.bench.drop("acme/fr/empty.txt", b"")
+        watched.bench.scan()
+        for _ in range(30):
+            watched.bench.clock.advance(1.3)
+            watched.bench.scan()
+            watched.view.write()
+
+        assert watched.writes == 1
+
+    def test_always_when_asked_to(self, watched: Watched) -> None:
+        """At the end of the process the file is made up to date whatever the time."""
+        watched.view.write()
+        watched.view.write(force=True)
+
+        assert watched.writes == 2
+
+    def test_again_when_it_could_not_be_written(self, watched: Watched, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A full disk must not leave an old file behind for good."""
+        watched.view.write()
+        watched.change("news")
+        with monkeypatch.context() as full:
+            full.setattr(disk, "write_json", _no_space)
+            watched.bench.clock.advance(1)
+            with pytest.raises(OSError, match="No space"):
+                watched.view.write()
+        watched.view.write()
+        assert watched.read()["waiting"] == []
+        watched.bench.clock.advance(1)
+        watched.view.write()
+
+        assert watched.read()["waiting"][0]["why"] == "news"
+
+    def test_everybody_may_read_it(self, watched: Watched) -> None:
+        """The command `status` is for every user of the machine; only the daemon writes."""
+        watched.view.write()
+
+        assert watched.path.stat().st_mode & 0o777 == 0o644
+
+
+def _no_space(*_: object) -> None:
+    raise OSError(28, "No space left on device")
+
+
+class TestContent:
+    """What stands in it."""
+
+    def test_the_state_of_things(self, watched: Watched) -> None:
+        """Files that rest, are left alone or wait, jobs by state, accounts, and what the detector does."""
+        bench = watched.bench
+        bench.drop("acme/fr/good.txt")
+        bench.drop("acme/fr/bad.xyz")
+        bench.settle()
+        bench.finish()
+        bench.drop("acme/fr/two\nlines.txt")
+        bench.drop("caf\udce9.txt")
+        bench.scan()
+        bench.clock.advance(0.5)
+        watched.view.write()
+        found = watched.read()
+
+        assert found["resting"] == [
+            {"path": "inbox/acme/fr/two\\x0alines.txt", "since": "2026-01-31T08:00:06.000Z", "why": "settling"}
+        ]
+        assert found["ignored"] == [
+            {"path": "inbox/caf\\xe9.txt", "why": "not in a language folder: inbox/<provider>/<lang>/"}
+        ]
+        assert (found["jobs"], found["ended"]) == ({"claimed": 1}, {"failed": 1})
+        assert (found["root"], found["detector"]) == (str(bench.root), DETECTOR)
+        assert (found["share"]["there"], found["share"]["why"]) == (True, None)
+        (account,) = found["accounts"]
+        assert (account["providers"], account["door"], account["in_flight"]) == ([PROVIDER], "open", 0)
+        assert found["started_at"] == "2026-01-31T08:00:00.000Z"
+        assert found["at"] == "2026-01-31T08:00:06.500Z"
+
+    def test_a_share_that_is_away(self, watched: Watched) -> None:
+        """The reason stands there until it is back."""
+        watched.bench.shop.freeze("no marker")
+        share = watched.view.snapshot()["share"]
+        assert (share["there"], share["why"], share["since"]) == (False, "no marker", "2026-01-31T08:00:00.000Z")
+        watched.bench.shop.thaw()
+
+        assert watched.view.snapshot()["share"] == {"there": True, "why": None, "since": None}
+
+    def test_rows_have_a_bound_and_totals_tell_the_rest(self, watched: Watched) -> None:
+        """Ten thousand files make no file of megabytes, and are not hidden either."""
+        bench = watched.bench
+        for number in range(700):
+            bench.drop(f"acme/fr/{number}.txt")
+            bench.drop(f"stray {number}.txt")
+            bench.shop.waiting[job_id(number)] = Waiting(float("inf"), "account.closed")
+        bench.scan()
+        found = watched.view.snapshot()
+
+        assert [len(found[what]) for what in ("resting", "ignored", "waiting")] == [500, 500, 500]
+        assert [found[f"{what}_total"] for what in ("resting", "ignored", "waiting")] == [700, 700, 700]
+
+    def test_times_are_utc_in_whole_seconds_or_nothing(self, watched: Watched) -> None:
+        """Also for waits that never end by themselves, and after the wall clock was set."""
+        bench = watched.bench
+        now = bench.clock.monotonic()
+        bench.shop.waiting = {"a": Waiting(now + 90.4, "soon"), "b": Waiting(float("inf"), "never")}
+        bench.shop.desks[PROVIDER].account.close("account.key", ask_first=True)
+        first = watched.view.snapshot()
+        bench.clock.jump(3600)
+        second = watched.view.snapshot()
+
+        assert [row["until"] for row in first["waiting"]] == ["2026-01-31T08:01:30.000Z", None]
+        assert [row["until"] for row in second["waiting"]] == ["2026-01-31T09:01:30.000Z", None]
+        (account,) = second["accounts"]
+        assert (account["door"], account["reason"]) == ("closed", "account.key")
+        for moment in (account["since"], account["next_try"]):
+            assert datetime.fromisoformat(moment).utcoffset() == datetime.fromisoformat("2026-01-31T08:00Z").utcoffset()
+            assert moment.endswith(".000Z")
+
+    def test_nothing_secret(self, watched: Watched) -> None:
+        """No key, and nothing that is made of one."""
+        bench = watched.bench
+        bench.drop("acme/fr/text.txt")
+        bench.settle()
+        for desk in bench.shop.desks.values():
+            desk.account.close("account.key", ask_first=True)
+        watched.view.write(force=True)
+        text = watched.path.read_text()
+
+        for desk in bench.shop.desks.values():
+            key = desk.settings.api_key.read()
+            assert len(key) > 10
+            assert key not in text
+            assert desk.settings.base_url not in text
+        assert "api_key" not in text
+
+    def test_names_that_are_no_text_can_be_written(self, watched: Watched) -> None:
+        """A byte that is no UTF-8 in a path or a reason does not keep the file from being written."""
+        watched.bench.shop.freeze("/srv/caf\udce9: gone")
+        watched.view.write()
+
+        assert watched.read()["share"]["why"] == "/srv/caf\udce9: gone"
+
+    def test_jobs_are_counted_as_they_move(self, watched: Watched) -> None:
+        """The counts follow the journal, and a state without jobs is not shown."""
+        bench = watched.bench
+        bench.drop("acme/fr/bad.xyz")
+        bench.settle()
+        assert watched.view.snapshot()["jobs"] == {State.FAILED.value: 1}
+        bench.finish()
+
+        assert watched.view.snapshot()["jobs"] == {}
+        assert watched.view.snapshot()["ended"] == {State.FAILED.value: 1}
