@@ -39,6 +39,8 @@ class Capabilities:
     max_in_flight: int | None = None
     running_words: frozenset[str] = frozenset()
     """The documented words that mean "not finished"; any other one means it too, and is warned of once."""
+    learns_languages: bool = False
+    """`check` brings the service's own list of languages: asked for once at the start."""
     recoverable: bool = False
     assembles: bool = False
     """Results have to be put together locally, even when there is only one part."""
@@ -124,6 +126,8 @@ class Intent:
     route: Route
     submitted_at: datetime
     sha256: str
+    asked_for_s: float = 0.0
+    """Seconds since this process asked for it first; two looks far enough apart may prove an absence."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -141,7 +145,14 @@ class Unknown:
     """Nobody can say."""
 
 
-Recovery = Found | Absent | Unknown
+@dataclass(frozen=True, kw_only=True, slots=True)
+class AskAgain:
+    """Not to be found yet: ask once more after so many seconds."""
+
+    after_s: float
+
+
+Recovery = Found | Absent | AskAgain | Unknown
 
 
 class Provider(Protocol):

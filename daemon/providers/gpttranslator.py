@@ -8,7 +8,9 @@ from the translation id: in the document's own example the two ids differ.
 import mimetypes
 import threading
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import ClassVar, Self
+from urllib.parse import quote
 
 from pydantic import model_validator
 
@@ -21,7 +23,7 @@ from daemon.errors import (
 )
 from daemon.languages import LanguageTable, Route
 from daemon.originals import Original
-from daemon.providers.answers import fault, said
+from daemon.providers.answers import fault, judge_check, reference, said
 from daemon.providers.base import (
     Accepted,
     Attempt,
@@ -37,11 +39,14 @@ from daemon.providers.base import (
     Running,
     Unknown,
 )
+from daemon.replies import Answer
 from daemon.settings import ProviderSettings
 from daemon.spool import Sink
-from daemon.transport import Answer, Session
+from daemon.transport import Session
 
 _EXTENSIONS = "docx xlsx pdf pptx srt vtt xml json yaml yml csv txt md html eml"
+# The first three are documented; the others are words of the same kind of queue.
+_UNFINISHED = "waiting active completed delayed paused prioritized waiting-children stuck unknown"
 _SUBMIT = "/v1/translation/document-translation/api"
 _STATUS = "/v1/translation/document-translation-status"
 _FORM_FIELDS = frozenset({"model", "domain", "writingStyle", "tone", "customPrompt"})
@@ -49,6 +54,9 @@ _FORM_FIELDS = frozenset({"model", "domain", "writingStyle", "tone", "customProm
 _ACCOUNT_WORDS = ("invalid api key", "user is not active", "organization id not found")
 # An answer about one job whose key is good: 401, but not the account's fault.
 _FOREIGN_WORDS = ("unauthorized access",)
+# "Download errors" that a fresh address may help against.
+_GONE_WORDS = ("invalid translation id", "translation not found", "file not available")
+_ERROR_KEYS = frozenset({"error", "message", "data", "statusCode"})
 _MOST_RESULT = 2_000_000_000
 
 
@@ -95,10 +103,7 @@ class GptTranslator:
             max_bytes=settings.max_bytes,
             poll_every_s=5.0,
             poll_at_most_s=30.0,
-            # The first three are documented; the others are words of the same kind of queue.
-            running_words=frozenset(
-                {"waiting", "active", "completed", "delayed", "paused", "prioritized", "waiting-children"}
-            ),
+            running_words=frozenset(_UNFINISHED.split()),
             max_in_flight=settings.max_in_flight or 10,
         )
 
@@ -125,9 +130,9 @@ class GptTranslator:
         )
         body = answer.json()
         data = body.get("data") if isinstance(body, dict) else None
-        ref = data.get("translationId") if isinstance(data, dict) else None
-        if answer.status in (200, 201) and isinstance(ref, str | int) and str(ref):
-            return Accepted(ref=str(ref))
+        ref = reference(data.get("translationId")) if isinstance(data, dict) else None
+        if answer.status in (200, 201) and ref is not None:
+            return Accepted(ref=ref)
         raise _fault(answer, submit=True)
 
     def poll(self, refs: Sequence[str]) -> Mapping[str, Look | ServiceError]:
@@ -140,7 +145,7 @@ class GptTranslator:
         return looks
 
     def _look(self, ref: str) -> Look:
-        answer = self._session.call("status", "GET", f"{_STATUS}/{ref}")
+        answer = self._session.call("status", "GET", f"{_STATUS}/{quote(ref, safe='')}")
         body = answer.json()
         state = body.get("translationStatus") if isinstance(body, dict) else None
         if not isinstance(state, str):
@@ -155,13 +160,13 @@ class GptTranslator:
 
     def _read(self, ref: str, state: str, body: Mapping[str, object], answer: Answer) -> Look:
         if state == "failed":
-            message = body.get("error")
             status = body.get("statusCode")
             return Failed(
                 error=RejectedError(
                     "provider.failed",
-                    message if isinstance(message, str) else said(body)[1],
-                    provider_code=str(status) if isinstance(status, int) and status >= 400 else None,
+                    # `message` says only that the status was fetched.
+                    said({"error": body.get("error")})[1],
+                    provider_code=str(status) if isinstance(status, int) and 400 <= status < 1000 else None,
                     http_status=answer.status,
                 )
             )
@@ -187,11 +192,12 @@ class GptTranslator:
             if url is None:
                 return LostError("result.gone", "the status shows no documentUrl any more")
             answer = self._session.download(url, sink, most=_MOST_RESULT)
-            if answer.status == 200:
+            told = _error_under_200(answer, sink) if answer.status == 200 else answer
+            if told is None:
                 return Fetched()
             with self._lock:
                 self._urls.pop(ref, None)
-            return _fetch_fault(answer)
+            return _fetch_fault(told, own=self._session.is_own(url))
         except ServiceError as error:
             return error
 
@@ -213,9 +219,9 @@ class GptTranslator:
         # No call is documented for it. The status of a job that cannot exist costs nothing and is answered
         # 404 to a good key.
         answer = self._session.call("check", "GET", f"{_STATUS}/0")
-        error = _fault(answer, submit=False)
-        if isinstance(error, BlockedError) or (isinstance(error, TransientError) and answer.status >= 500):
-            raise error
+        body = answer.json()
+        documented = isinstance(body, dict) and bool(body.get("translationStatus") or body.get("error"))
+        judge_check(answer, _fault(answer, submit=False), documented=documented)
 
 
 def _fault(answer: Answer, *, submit: bool) -> ServiceError:
@@ -229,15 +235,33 @@ def _fault(answer: Answer, *, submit: bool) -> ServiceError:
         return BlockedError("account.key", message, http_status=answer.status)
     if not submit and answer.status == 401 and any(one in words for one in _FOREIGN_WORDS):
         return RejectedError("provider.failed", message, http_status=answer.status)
-    return fault(answer, submit=submit, documented=documented)
+    # Of the 4xx that are no proof by themselves the document shows 400 alone.
+    return fault(answer, submit=submit, documented=documented and answer.status == 400)
 
 
-def _fetch_fault(answer: Answer) -> ServiceError:
-    """Seed 002, "Download errors": bodies without a documented HTTP code."""
+def _error_under_200(answer: Answer, sink: Sink) -> Answer | None:
+    """The answer with what came in its body, when that is an error instead of the document.
+
+    Every document has a Content-Disposition (seed 002, "Success"); the errors below it show none. A translated
+    .json may look just like an error, so the header decides before the shape does.
+    """
+    if "content-disposition" in answer.headers or sink.size > len(sink.head):
+        return None
+    told = replace(answer, body=sink.head)
+    body = told.json()
+    return told if isinstance(body, dict) and body.get("error") and set(body) <= _ERROR_KEYS else None
+
+
+def _fetch_fault(answer: Answer, *, own: bool) -> ServiceError:
+    """Seed 002, "Download errors": bodies without a documented HTTP code.
+
+    Elsewhere than at the service itself no refusal says anything about the account.
+    """
     error = _fault(answer, submit=False)
     words = (error.provider_message or "").lower()
     if "currently active" in words:
         return TransientError("result.gone", error.provider_message, http_status=answer.status)
-    if isinstance(error, LostError) or "translation id" in words or "not available" in words or "not found" in words:
+    gone = isinstance(error, LostError) or any(one in words for one in _GONE_WORDS)
+    if gone or (isinstance(error, BlockedError) and not own):
         return LostError("result.gone", error.provider_message, http_status=answer.status)
     return error

@@ -8,21 +8,20 @@ key; its address stays in memory only, because it may be signed.
 import threading
 from collections.abc import Iterable, Mapping, Sequence
 from typing import ClassVar, Literal, Self
+from urllib.parse import quote
 
 from pydantic import model_validator
 
 from daemon import names
 from daemon.errors import (
-    BlockedError,
     CapacityError,
     LostError,
     RejectedError,
     ServiceError,
-    TransientError,
 )
 from daemon.languages import LanguageTable, Route
 from daemon.originals import Original
-from daemon.providers.answers import fault, said
+from daemon.providers.answers import fault, judge_check, reference, said
 from daemon.providers.base import (
     Accepted,
     Attempt,
@@ -39,9 +38,10 @@ from daemon.providers.base import (
     Unknown,
 )
 from daemon.providers.voicecheap_languages import SOURCES, TARGETS
+from daemon.replies import Answer
 from daemon.settings import ProviderSettings, Rate
 from daemon.spool import Sink
-from daemon.transport import Answer, Session
+from daemon.transport import Session
 
 # The part's own content type decides whether the file is taken (INVALID_FILE_TYPE); vendor's page "translate".
 _MEDIA = {
@@ -71,6 +71,7 @@ _FORM_FIELDS = frozenset(
     }
 )  # fmt: skip
 _FULL = "CONCURRENT_TRANSLATION_LIMIT_REACHED"
+_STATES = frozenset({"processing", "success", "failed"})
 _MOST_RESULT = 40_000_000_000
 
 
@@ -151,8 +152,8 @@ class VoiceCheap:
             original=part.document,
         )
         body = answer.json()
-        ref = body.get("projectId") if isinstance(body, dict) else None
-        if answer.status in (200, 201) and isinstance(ref, str) and ref:
+        ref = reference(body.get("projectId")) if isinstance(body, dict) else None
+        if answer.status in (200, 201) and ref is not None:
             return Accepted(ref=ref)
         raise _fault(answer, submit=True)
 
@@ -166,10 +167,11 @@ class VoiceCheap:
         return looks
 
     def _look(self, ref: str) -> Look:
-        answer = self._session.call("status", "GET", f"/v1/translate/{ref}/status")
+        answer = self._session.call("status", "GET", f"/v1/translate/{quote(ref, safe='')}/status")
         body = answer.json()
         state = body.get("status") if isinstance(body, dict) else None
-        if not isinstance(state, str):
+        if not isinstance(state, str) or (answer.status >= 400 and state.strip().lower() not in _STATES):
+            # Under an error's code a word that is none of the documented states is the error's own.
             error = _fault(answer, submit=False)
             if isinstance(error, LostError):
                 return Lost(error=error)
@@ -194,8 +196,10 @@ class VoiceCheap:
     def _choose(self, body: Mapping[str, object]) -> str | None:
         """The wanted result's address; a lip-synced video is the better video where there is one."""
         lip_sync = body.get("lipSync")
-        synced = lip_sync.get("videoUrl") if isinstance(lip_sync, dict) else body.get("lipSync.videoUrl")
-        video = [synced, body.get("translatedVideoUrl")]
+        inner = lip_sync if isinstance(lip_sync, dict) else {}
+        # The page's schema writes nested keys with a dot, inside the object they belong to (as in `error`).
+        synced = [inner.get("videoUrl"), inner.get("lipSync.videoUrl"), body.get("lipSync.videoUrl")]
+        video = [*synced, body.get("translatedVideoUrl")]
         audio = [body.get("translatedAudioUrl")]
         order = [*video, *audio] if self._settings.result == "video" else [*audio, *video]
         return next((url for url in order if isinstance(url, str) and url), None)
@@ -242,9 +246,9 @@ class VoiceCheap:
         # No call is documented for it: the status of a project that cannot exist is 404 to a good key.
         # It counts as a status call at the service.
         answer = self._session.call("status", "GET", "/v1/translate/none/status")
-        error = _fault(answer, submit=False)
-        if isinstance(error, BlockedError) or (isinstance(error, TransientError) and answer.status >= 500):
-            raise error
+        body = answer.json()
+        documented = all(said(body)) or (isinstance(body, dict) and body.get("status") in _STATES)
+        judge_check(answer, _fault(answer, submit=False), documented=documented)
 
 
 def _fault(answer: Answer, *, submit: bool) -> ServiceError:
@@ -255,14 +259,17 @@ def _fault(answer: Answer, *, submit: bool) -> ServiceError:
     if code == "FORBIDDEN" and answer.status == 403:
         kind = "submit.rejected" if submit else "provider.failed"
         return RejectedError(kind, message, provider_code=code, http_status=answer.status)
-    return fault(answer, submit=submit, documented=bool(code) and bool(message))
+    # Of the 4xx that are no proof by themselves the page shows 400 alone for a submission.
+    return fault(answer, submit=submit, documented=bool(code and message) and answer.status == 400)
 
 
 def _progress(body: Mapping[str, object]) -> float | None:
     """The newer pages' percentages: transcription and translation, then dubbing."""
     steps = [body.get("translationAndTranscriptionProgress"), body.get("dubbingProgress")]
-    known = [float(one) for one in steps if isinstance(one, int | float)]
-    return min(1.0, max(0.0, sum(known) / (100.0 * len(steps)))) if known else None
+    numbers = [one for one in steps if isinstance(one, int | float) and not isinstance(one, bool)]
+    # Compared as they are: JSON has whole numbers that are too large for a float.
+    known = [100.0 if one > 100 else max(0.0, float(one)) for one in numbers if one == one]  # noqa: PLR0124  not a number
+    return sum(known) / (100.0 * len(steps)) if known else None
 
 
 def _extension(url: str, answer: Answer) -> str | None:
