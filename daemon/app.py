@@ -25,6 +25,7 @@ from daemon.errors import ShareAwayError
 from daemon.intake import Intake
 from daemon.journal import JournalBrokenError
 from daemon.ownership import House, open_house
+from daemon.pulse import Pulse
 from daemon.reconcile import reconcile
 from daemon.spool import Spool
 from daemon.stability import Settle
@@ -37,74 +38,7 @@ _HEARTBEAT_S = 1.0
 _HOUSEKEEPING_S = 3600.0
 _WORTH_COMPACTING = 1000
 _CLOCK_JUMP_S = 2.0
-_AFTER_BREAK_S = 5.0
 _REWATCH_S = 60.0
-
-
-class Pulse:
-    """One duty that says itself when it is next due; waking it early is cheap and never lost."""
-
-    def __init__(
-        self, scheduler: BackgroundScheduler, name: str, duty: Callable[[], float | None], clock: Clock
-    ) -> None:
-        self._scheduler = scheduler
-        self._name = name
-        self._duty = duty
-        self._clock = clock
-        self._lock = threading.Lock()
-        self._again = False
-        self._running = False
-        self._due: float | None = None
-        # The trigger is a backstop; the moments that count are set by `_arm`.
-        scheduler.add_job(
-            self._run, "interval", seconds=_HOUSEKEEPING_S, id=name, max_instances=1000, next_run_time=None
-        )
-
-    def wake(self) -> None:
-        """Run now, or once more if it is running."""
-        with self._lock:
-            self._again = True
-            if not self._running:
-                self._arm(self._clock.monotonic())
-
-    def rearm(self) -> None:
-        """The wall clock jumped, and the scheduler goes by it: say again when the duty is due."""
-        with self._lock:
-            if not self._running and self._due is not None:
-                self._arm(self._due, force=True)
-
-    def _run(self) -> None:
-        with self._lock:
-            if self._running:
-                self._again = True
-                return
-            self._running = True
-        while True:
-            with self._lock:
-                self._again = False
-            try:
-                due = self._duty()
-            except Exception:
-                # The scheduler tells of it; the duty itself must not end with it.
-                with self._lock:
-                    self._running = False
-                    self._due = None
-                    self._arm(self._clock.monotonic() + _AFTER_BREAK_S)
-                raise
-            with self._lock:
-                if not self._again:
-                    self._running = False
-                    self._due = None
-                    if due is not None:
-                        self._arm(due)
-                    return
-
-    def _arm(self, due: float, *, force: bool = False) -> None:
-        if not self._scheduler.running or (not force and self._due is not None and self._due <= due):
-            return
-        self._due = due
-        wait = max(0.0, due - self._clock.monotonic())
-        self._scheduler.modify_job(self._name, next_run_time=self._clock.now() + timedelta(seconds=wait))
 
 
 class App:
@@ -132,8 +66,8 @@ class App:
             executors={"default": SchedulerPool(6)},
             job_defaults={"misfire_grace_time": None, "coalesce": True},
         )
-        self._dispatch = Pulse(self._scheduler, "dispatch", self._engine.dispatch, clock)
-        self._scan = Pulse(self._scheduler, "scan", self._look, clock)
+        self._dispatch = self._pulse("dispatch", self._engine.dispatch)
+        self._scan = self._pulse("scan", self._look)
         self._scheduler.add_job(self._keep_house, "interval", seconds=_HOUSEKEEPING_S, id="housekeeping")
         self._hints = Hints(self._root, self._scan.wake)
         self._watcher = Watcher(self._hints, self._root)
@@ -145,6 +79,20 @@ class App:
         self._poked = False
         self.scans = 0
         self._skew = self._offset()
+
+    def _pulse(self, name: str, duty: Callable[[], float | None]) -> Pulse:
+        def arm(wait_s: float) -> None:
+            if self._scheduler.running:
+                at = self._clock.now() + timedelta(seconds=wait_s)
+                self._scheduler.modify_job(name, next_run_time=at)
+
+        pulse = Pulse(duty, arm, self._clock)
+        # The interval is a backstop; the moments that count are set by `arm`. Overlapping runs are the pulse's
+        # affair: it lets one work and remembers the other.
+        self._scheduler.add_job(
+            pulse.run, "interval", seconds=_HOUSEKEEPING_S, id=name, max_instances=1000, next_run_time=None
+        )
+        return pulse
 
     # -- putting together -----------------------------------------------------------------------------------
 
@@ -222,6 +170,8 @@ class App:
         except OSError as error:
             shop.warn_once(("scan", str(error)), "scan.failed", why=str(error))
             self._next_full = self._clock.monotonic() + policy.FIRST_RETRY_S
+            # Should one of its folders be missing, it is made again.
+            self._known_root = False
         rest = self.intake.next_look()
         return self._next_full if rest is None else min(rest, self._next_full)
 
@@ -232,6 +182,8 @@ class App:
         ended = {job.id for job in self.house.jobs if not job.alive}
         reconcile(shop, self.intake, ended)
         shop.thaw()
+        # Watches do not survive an unmount, though their threads do: the heartbeat begins anew.
+        self._watcher.stop()
         self._known_root = True
         self._rewatch_at = self._clock.monotonic()
         self._dispatch.wake()
@@ -262,12 +214,14 @@ class App:
             enter(self.shop, job)
         self._scheduler.start()
         self._engine.start()
-        self._scan.wake()
-        self._dispatch.wake()
+        for pulse in (self._scan, self._dispatch):
+            pulse.wake()
+            # What woke it before the scheduler ran has armed nothing.
+            pulse.rearm()
         self._log.info("daemon.started", root=self._root, **self.view.detector)
 
     def run(self, until: Callable[[], bool] = lambda: False) -> None:
-        """Watch the helpers until somebody stops the daemon, or `until` says that it is done."""
+        """Watch the helpers until somebody stops the daemon or `until` says that it is done."""
         while not self._ended.wait(_HEARTBEAT_S) and self.died is None and not until():
             self.beat()
 

@@ -261,7 +261,12 @@ class Deliveries:
         place = self._result_place(job)
         assert job.published is not None
         with shop.folders.opened() as root:
-            if shop.folders.publish(root, place, job.id, job.published):
+            try:
+                done = shop.folders.publish(root, place, job.id, job.published)
+            except FileNotFoundError:
+                # Somebody removed the folder, and what was staged in it: the result is still banked.
+                return self._stage(job)
+            if done:
                 return shop.journal.append(job.id, "delivered", name=job.published)
             name = shop.folders.free_name(root, place, job.id)
         return shop.journal.append(job.id, "publishing", name=name)

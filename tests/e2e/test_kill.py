@@ -69,7 +69,7 @@ def _run_with_kills(site: Site, dice: random.Random) -> tuple[int, int]:
                 daemon.started()
             pause.wait(dice.uniform(0.0, 0.7))
             if len(site.files("outbox")) + len(site.failed()) >= FILES and not _alive(site):
-                assert daemon.stop() == 0, daemon.text()
+                assert daemon.started().stop() == 0, daemon.text()
                 return kills, open_at_kills
             daemon.kill()
         kills += 1
