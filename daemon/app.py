@@ -82,7 +82,7 @@ class App:
 
     def _pulse(self, name: str, duty: Callable[[], float | None]) -> Pulse:
         def arm(wait_s: float) -> None:
-            if self._scheduler.running:
+            if self._scheduler.running and not self._stopping.is_set():
                 at = self._clock.now() + timedelta(seconds=wait_s)
                 self._scheduler.modify_job(name, next_run_time=at)
 
@@ -172,8 +172,10 @@ class App:
             self._next_full = self._clock.monotonic() + policy.FIRST_RETRY_S
             # Should one of its folders be missing, it is made again.
             self._known_root = False
+        # The marker is looked at often, so that a share that went away is noticed, and said.
+        soon = min(self._next_full, self._clock.monotonic() + policy.SHARE_LOOK_S)
         rest = self.intake.next_look()
-        return self._next_full if rest is None else min(rest, self._next_full)
+        return soon if rest is None else min(rest, soon)
 
     def _arrive(self) -> None:
         """The root is there, for the first time or again: make its folders, adopt what was left, watch it."""

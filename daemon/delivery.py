@@ -4,12 +4,11 @@ Once banked, a result is on local disk, whole, checked and synced: no share, ful
 was paid for unavailable, so everything after it is repeated until it works.
 """
 
+import errno
 import itertools
-import threading
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from typing import Any
 
 from daemon import disk, formats, messages, names, policy, sidecar
 from daemon.clock import seconds_between
@@ -31,7 +30,7 @@ from daemon.languages import Route, UnknownLanguageError
 from daemon.originals import Original
 from daemon.providers.base import Fetched
 from daemon.spool import Sink
-from daemon.workshop import Workshop, part_key, place_of, split_key
+from daemon.workshop import Workshop, part_key, place_of, split_key, tell
 
 _ENOUGH_TRIES = 5
 
@@ -41,14 +40,22 @@ class Deliveries:
 
     def __init__(self, shop: Workshop) -> None:
         self._shop = shop
-        self._at_work: set[str] = set()
         self._odd: dict[str, str] = {}
-        self._lock = threading.Lock()
+        self._staged: set[str] = set()
 
     # -- fetch ----------------------------------------------------------------------------------------------
 
     def fetch(self, desk: Desk, keys: Sequence[str]) -> None:
         """Fetch a batch of results; those whose job is then complete are banked and delivered."""
+        try:
+            self._fetch_batch(desk, keys)
+        except OSError as error:
+            why = "disk.full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "folder.trouble"
+            self._shop.log.warning("fetch.waits", provider=desk.name, code=why, why=str(error))
+            for key in keys:
+                self._shop.again(desk.lanes.fetch, key, why, counted_as=_fetching(key))
+
+    def _fetch_batch(self, desk: Desk, keys: Sequence[str]) -> None:
         shop = self._shop
         wanted: list[tuple[str, str, Sink]] = []
         with ExitStack() as open_sinks:
@@ -114,8 +121,12 @@ class Deliveries:
 
     def _was_one(self, job: Job, extension: str) -> bool:
         """Whether the original looks like an error page, too: a text that is HTML comes back as one."""
-        with self._shop.folders.opened() as root:
-            descriptor = self._shop.folders.open_original(root, place_of(job), job.id)
+        try:
+            with self._shop.folders.opened() as root:
+                descriptor = self._shop.folders.open_original(root, place_of(job), job.id)
+        except (ShareAwayError, OSError):
+            # It cannot be compared now; what looks like an error is taken for one, and asked for again.
+            return False
         try:
             return formats.error_page(extension, disk.read(descriptor, formats.HEAD, 0))
         finally:
@@ -166,16 +177,10 @@ class Deliveries:
 
     def finish(self, desk: Desk, key: str, fetched: Fetched | None = None) -> None:
         """Take a job from where it is to its end. Repeatable at any point."""
-        with self._lock:
-            if key in self._at_work:
-                # The last two parts arrived at once: whoever came first does it.
-                return
-            self._at_work.add(key)
-        try:
-            self._finish(desk, key, fetched)
-        finally:
-            with self._lock:
-                self._at_work.discard(key)
+        with self._shop.alone("finish", key) as alone:
+            # The last two parts may arrive at once: whoever comes first does it.
+            if alone:
+                self._finish(desk, key, fetched)
 
     def _finish(self, desk: Desk, key: str, fetched: Fetched | None) -> None:
         shop = self._shop
@@ -254,6 +259,7 @@ class Deliveries:
             with shop.spool.result(job.id) as source:
                 shop.folders.stage(root, place, job.id, source)
             name = shop.folders.free_name(root, place, job.id)
+        self._staged.add(job.id)
         return shop.journal.append(job.id, "publishing", name=name)
 
     def _publish(self, job: Job) -> Job:
@@ -262,6 +268,9 @@ class Deliveries:
         assert job.published is not None
         with shop.folders.opened() as root:
             try:
+                if job.id in self._staged and not self._is_staged(root, place, job):
+                    # No crash lies between, so nobody but a stranger can have removed it.
+                    return self._stage(job)
                 done = shop.folders.publish(root, place, job.id, job.published)
             except FileNotFoundError:
                 # Somebody removed the folder, and what was staged in it: the result is still banked.
@@ -270,6 +279,12 @@ class Deliveries:
                 return shop.journal.append(job.id, "delivered", name=job.published)
             name = shop.folders.free_name(root, place, job.id)
         return shop.journal.append(job.id, "publishing", name=name)
+
+    def _is_staged(self, root: int, place: Place, job: Job) -> bool:
+        """Whether the staged result is there, under its hidden name or already under its own."""
+        assert job.published is not None
+        assert job.result is not None
+        return self._shop.folders.is_staged(root, place, job.id, job.published, job.result["size"])
 
     @staticmethod
     def _result_place(job: Job) -> Place:
@@ -306,40 +321,14 @@ class Deliveries:
         shop = self._shop
         shop.spool.forget(job.id, len(job.parts))
         closed = shop.journal.append(job.id, "closed")
+        self._staged.discard(job.id)
         shop.went_well(job.id)
         for index in range(len(job.parts)):
             shop.went_well(part_key(job.id, index))
             shop.went_well(_fetching(part_key(job.id, index)))
-        _tell(shop, desk, closed)
+        tell(shop, desk, closed)
         return closed
 
 
 def _fetching(key: str) -> str:
     return f"{key} fetch"
-
-
-def _tell(shop: Workshop, desk: Desk, job: Job) -> None:
-    """The one canonical line of an ended job, with the seconds that each stage took."""
-    stages = {
-        "wait_s": (job.claimed_at, job.submitted_at),
-        "service_s": (job.submitted_at, job.ready_at),
-        "fetch_s": (job.ready_at, job.banked_at),
-        "publish_s": (job.banked_at, job.delivered_at),
-        "total_s": (job.dropped_at, job.last_at),
-    }
-    facts: dict[str, Any] = {
-        "job": job.id,
-        "file": names.shown(job.name),
-        "provider": desk.name,
-        "folder": job.folder,
-        "size": job.size,
-        "attempts": job.attempts,
-        "remote_id": ", ".join(job.refs) or None,
-        "cost": job.cost,
-    }
-    facts |= {key: round(seconds_between(a, b), 3) for key, (a, b) in stages.items() if a and b}
-    if job.closed_as is State.DELIVERED:
-        shop.log.info("job.delivered", name=names.shown(job.published or ""), **facts)
-    else:
-        error = job.error or {}
-        shop.log.warning("job.failed", code=error.get("code"), why=error.get("what_happened"), **facts)

@@ -27,10 +27,11 @@ _MOST_ROUTES = 1000
 
 @dataclass(slots=True)
 class Lanes:
-    """What waits for which kind of step. Jobs wait to be submitted or finished, parts to be looked at or
-    fetched; a part's key is `<job>.<part>`.
+    """What waits for which kind of step. Jobs wait to be settled (a submission of which nobody knows), submitted
+    or finished, parts to be looked at or fetched; a part's key is `<job>.<part>`.
     """
 
+    settle: Agenda = field(default_factory=Agenda)
     submit: Agenda = field(default_factory=Agenda)
     poll: Agenda = field(default_factory=Agenda)
     fetch: Agenda = field(default_factory=Agenda)

@@ -334,5 +334,11 @@ def write_json(folder: int, name: str, value: Any, mode: int) -> None:
     write_small(folder, name, text.encode("utf-8", "backslashreplace") + b"\n", mode)
 
 
+def room(folder: int) -> tuple[int, int]:
+    """Bytes that may still be written to a folder's file system, and how many it has."""
+    found = os.fstatvfs(folder)
+    return found.f_bavail * found.f_frsize, found.f_blocks * found.f_frsize
+
+
 def close(descriptor: int) -> None:
     os.close(descriptor)

@@ -5,7 +5,7 @@ it again. The steps themselves are in `submission`, `polling` and `delivery`.
 """
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -13,14 +13,23 @@ from daemon import policy
 from daemon.accounts import Door
 from daemon.agenda import Agenda
 from daemon.delivery import Deliveries
-from daemon.desks import TRANSFERS, Desk
+from daemon.desks import CONTROLS, TRANSFERS, Desk
 from daemon.errors import NoRoomError, ServiceError
 from daemon.journal import JournalBrokenError
 from daemon.polling import Polls
+from daemon.settling import Settlements
 from daemon.submission import Submissions
 from daemon.workshop import Workshop
 
 CHECK = "check"
+_TALK = ("poll", "settle", CHECK)
+_CARRY = ("fetch", "finish")
+# Which steps share a pool, and how many threads it has.
+_POOLS: Mapping[str, tuple[tuple[str, ...], int]] = {
+    "submit": (("submit",), TRANSFERS),
+    **dict.fromkeys(_TALK, (_TALK, CONTROLS)),
+    **dict.fromkeys(_CARRY, (_CARRY, TRANSFERS)),
+}
 
 
 class Engine:
@@ -29,7 +38,8 @@ class Engine:
     def __init__(self, shop: Workshop, died: Callable[[str], None]) -> None:
         self._shop = shop
         self._died = died
-        self._submissions = Submissions(shop)
+        self._settlements = Settlements(shop)
+        self._submissions = Submissions(shop, self._settlements)
         self._polls = Polls(shop)
         self._deliveries = Deliveries(shop)
         self._busy: dict[tuple[str, str], int] = {}
@@ -57,6 +67,7 @@ class Engine:
         for desk in self._shop.desks.values():
             moments += [
                 self._reopen(desk),
+                self._settle(desk),
                 self._submit(desk),
                 self._poll(desk),
                 self._fetch(desk),
@@ -65,6 +76,16 @@ class Engine:
         return min((moment for moment in moments if moment is not None), default=None)
 
     # -- the lanes ------------------------------------------------------------------------------------------
+
+    def _settle(self, desk: Desk) -> float | None:
+        """What nobody knows is asked for, whatever the account's door and places."""
+        shop, lane = self._shop, desk.lanes.settle
+        for _ in range(self._free(desk, "settle")):
+            keys = shop.take(lane, 1)
+            if not keys:
+                break
+            self._start(desk, "settle", desk.controls, self._settlements.run, keys[0], keys)
+        return self._later(shop.next_due(lane))
 
     def _submit(self, desk: Desk) -> float | None:
         shop, lane, account = self._shop, desk.lanes.submit, desk.account
@@ -77,7 +98,7 @@ class Engine:
                 break
             if not account.reserve(key):
                 return account.next_admission()
-            shop.take(lane, 1)
+            shop.drop(lane, key)
             self._start(desk, "submit", desk.uploads, self._submissions.run, key, [key])
         due = shop.next_due(lane)
         return until if due is not None and not room else self._later(due)
@@ -151,7 +172,10 @@ class Engine:
     # -- pools ----------------------------------------------------------------------------------------------
 
     def _free(self, desk: Desk, what: str) -> int:
-        return max(0, TRANSFERS - self._busy.get((desk.name, what), 0))
+        """How many more steps of a kind its pool can run at once."""
+        same, threads = _POOLS[what]
+        with self._lock:
+            return max(0, threads - sum(self._busy.get((desk.name, one), 0) for one in same))
 
     def _start(
         self,
@@ -162,10 +186,23 @@ class Engine:
         work: Any,
         keys: Sequence[str],
     ) -> None:
+        place = (desk.name, what)
         with self._lock:
-            place = (desk.name, what)
             self._busy[place] = self._busy.get(place, 0) + 1
-        pool.submit(self._run, desk, what, step, work, keys)
+        try:
+            started = pool.submit(self._run, desk, what, step, work, keys)
+        except RuntimeError:
+            # The pools have been shut down: the daemon is stopping.
+            self._over(place)
+        else:
+            started.add_done_callback(lambda _: self._over(place))
+
+    def _over(self, place: tuple[str, str]) -> None:
+        """A step has ended, or was cancelled before it began."""
+        with self._lock:
+            self._busy[place] -= 1
+            self._idle.notify_all()
+        self._shop.wake()
 
     def _run(self, desk: Desk, what: str, step: Callable[..., None], work: Any, keys: Sequence[str]) -> None:
         """One step in a pool. A step that breaks is told, and its work is tried again later."""
@@ -179,8 +216,3 @@ class Engine:
             lane: Agenda = getattr(desk.lanes, what, Agenda())
             for key in keys:
                 shop.again(lane, key, "internal.error")
-        finally:
-            with self._lock:
-                self._busy[desk.name, what] -= 1
-                self._idle.notify_all()
-            shop.wake()

@@ -156,8 +156,6 @@ class Folders:
             else:
                 yield Seen(place=below, entry=entry)
 
-    # -- claim ----------------------------------------------------------------------------------------------
-
     def claim(self, root: int, place: Place, job: str) -> disk.Entry:
         """Take a drop out of the inbox with one rename; returns what the file shows afterwards.
 
@@ -232,8 +230,6 @@ class Folders:
             with contextlib.suppress(OSError), disk.folder(root, os.path.join(way, *steps[:depth])) as here:
                 disk.remove_folder(here, steps[depth])
 
-    # -- delivery -------------------------------------------------------------------------------------------
-
     def stage(self, root: int, place: Place, job: str, source: int) -> None:
         """Copy the banked result beside its future name, whole and synced, under a name nobody sees."""
         with disk.folder_made(root, place.within("outbox"), self.folder_mode) as into:
@@ -263,6 +259,12 @@ class Folders:
             # The crash may have come before the sync.
             disk.sync_folder(here)
             return True
+
+    def is_staged(self, root: int, place: Place, job: str, name: str, size: int) -> bool:
+        """Whether a staged result is there, under its hidden name or already under its own."""
+        with disk.folder(root, place.within("outbox")) as here:
+            shown = disk.lstat(here, name)
+            return disk.exists(here, _temporary(job)) or (shown is not None and shown.st_size == size)
 
     def archive(self, root: int, place: Place, job: str) -> None:
         """Move the original of a delivered job to the archive; gone already is done already."""
@@ -302,8 +304,6 @@ class Folders:
         """
         with self.opened() as root, disk.folder(root, "archive") as archive:
             return moves.prune(archive, before)
-
-    # -- failure --------------------------------------------------------------------------------------------
 
     def fail(self, root: int, place: Place, job: str, story: dict[str, object]) -> str:
         """Put sidecar, then original into `failed/`; returns the original's name there.

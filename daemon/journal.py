@@ -67,8 +67,6 @@ class Journal:
             if record["event"] == "closed":
                 self._note_end(jobs[record["job"]])
 
-    # -- what the engine uses -------------------------------------------------------------------------------
-
     def append(self, job: str, event: str, **data: Any) -> Job:
         """Record one event of one job and return the job after it; on return the event is durable.
 
@@ -77,7 +75,7 @@ class Journal:
         at = stamp(self._clock.now())
         with self._turn:
             self._require_whole()
-            before = self._ahead.get(job, self._jobs.get(job))
+            before = self.latest(job)
             if before is None and job in self._ended:
                 raise IllegalMoveError(f"{event} for a job that has ended")
             after = apply(before, Event(seq=self._next, at=moment(at), job=job, name=event, data=data))
@@ -100,12 +98,14 @@ class Journal:
         """A job that is alive."""
         return self._jobs.get(job)
 
+    def latest(self, job: str) -> Job | None:
+        """A job by its latest event, durable or not yet: what the next one is judged by."""
+        return self._ahead.get(job, self._jobs.get(job))
+
     def paid(self, sha256: str, provider: str, route: str) -> Job | None:
         """A failed job whose references may still give what was paid for these bytes on this route."""
         job = self._paid.get((sha256, provider, route))
         return job if job is not None and self._still_kept(job) else None
-
-    # -- writing --------------------------------------------------------------------------------------------
 
     def note(self, event: str, **data: Any) -> None:
         """Record something that belongs to no job (`rooted`, `taking_over`, `took_over`); durable on return."""

@@ -169,6 +169,9 @@ WAITING: Mapping[str, str] = {
     "submit.uncertain": "{provider} gave no clear answer to a submission; no other one follows until it works.",
     "result.wrong": "What came is not the document{because}.",
     "result.too_large": "The result is larger than allowed.",
+    "submit.asking": "The daemon was stopped while it was being handed over; it is found out what became of it.",
+    "provider.lost": "{provider} does not know the job just now; it is asked again before that is believed.",
+    "disk.full": "There is too little room in the state folder for the result; it is fetched when there is more.",
     "folder.trouble": "A folder or a disk is in trouble; the result is kept and brought there later.",
     "daemon.stopping": "babeldrop is stopping; the next start goes on with it.",
     "provider.removed": "Its provider is no longer in the configuration.",
@@ -222,6 +225,14 @@ def waiting(code: str, facts: Mapping[str, str]) -> str:
 def for_a_person(code: str) -> str | None:
     """What a person has to do before something that waits goes on; None where it goes on by itself."""
     return CATALOGUE[code].what_to_do if code in _FOR_A_PERSON else None
+
+
+def duration(seconds: float) -> str:
+    """A length of time in the largest unit that leaves no long fraction: `24 hours`, `90 seconds`."""
+    for unit, size in (("day", 86400.0), ("hour", 3600.0), ("minute", 60.0)):
+        if seconds >= 2 * size and (seconds / size).is_integer():
+            return f"{seconds / size:g} {unit}s"
+    return f"{seconds:g} seconds"
 
 
 def _known(facts: Mapping[str, str]) -> _Facts:

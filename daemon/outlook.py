@@ -1,5 +1,7 @@
 """Whether the work that is there is done, or waits for somebody: what `once` and the demo ask."""
 
+from daemon import messages
+from daemon.accounts import Door
 from daemon.intake import Intake
 from daemon.job import State
 from daemon.workshop import Workshop
@@ -12,14 +14,27 @@ def is_done(shop: Workshop, intake: Intake, scans: int) -> bool:
     return scans > 0 and not intake.resting and not any(shop.counts.values()) and shop.away is None
 
 
-def waits_for_person(shop: Workshop) -> bool:
+def waits_for_person(shop: Workshop, intake: Intake) -> bool:
     """Everything that is left waits for a key, a credit or a share that only a person can bring."""
     if shop.away is not None:
         return True
     if any(count for state, count in shop.counts.items() if state is not State.CLAIMED):
         return False
-    waiting = shop.journal.alive()
-    return bool(waiting) and all(_is_blocked(shop, job.provider) for job in waiting)
+    left = {job.provider for job in shop.journal.alive()} | {place.provider for place, _, _ in intake.resting}
+    return bool(left) and all(_is_blocked(shop, provider) for provider in left)
+
+
+def waits(shop: Workshop) -> list[str]:
+    """One sentence for each provider whose files wait: how many, why, and what a person can do."""
+    found = []
+    for desk in shop.desks.values():
+        count = sum(job.provider == desk.name for job in shop.journal.alive())
+        standing = desk.account.standing()
+        if count and standing.door is not Door.OPEN:
+            why = messages.waiting(standing.reason, {"provider": desk.title})
+            to_do = messages.for_a_person(standing.reason) or ""
+            found.append(f"{count} file{'s wait' if count != 1 else ' waits'} for {desk.title}: {why} {to_do}".rstrip())
+    return found
 
 
 def _is_blocked(shop: Workshop, provider: str) -> bool:

@@ -17,6 +17,7 @@ from daemon.errors import StateError
 from daemon.folders import Folders, read_marker, write_marker
 from daemon.job import Job
 from daemon.journal import Identity, Journal
+from daemon.spool import drop_unfinished
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +45,7 @@ def open_house(config: Config, clock: Clock, *, take_over: bool) -> House:
         _refuse_foreign(root, _marker(root))
     lock = _lock(state)
     try:
+        drop_unfinished(os.path.join(state, "spool"))
         # Looked at again under the lock: until then another process may have been at work here.
         marker = _marker(root)
         if not journal.exists(state):

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from daemon import policy
+from daemon import messages, policy
 from daemon.clock import seconds_between
 from daemon.desks import Desk
 from daemon.errors import (
@@ -87,8 +87,8 @@ class Polls:
         now = shop.clock.now()
         age = seconds_between(part.submitted_at or now, now)
         if age >= desk.settings.deadline:
-            hours = f"{desk.settings.deadline / 3600:.3g} hours"
-            shop.fail(job, RejectedError("deadline.passed", facts={"deadline": hours}), "poll")
+            limit = messages.duration(desk.settings.deadline)
+            shop.fail(job, RejectedError("deadline.passed", facts={"deadline": limit}), "poll")
             return
         wait = policy.next_look(age, desk.poll_every_s, desk.poll_at_most_s)
         shop.put(desk.lanes.poll, key, wait)

@@ -5,6 +5,7 @@ when they are whole and durable. Anything else (`.part`) is a try that may be fo
 """
 
 import contextlib
+import errno
 import hashlib
 import os
 from collections.abc import Iterator
@@ -12,6 +13,10 @@ from collections.abc import Iterator
 from daemon import disk
 
 _HEAD = 4096
+# So much of the disk is left to the journal and to everybody else: 64 MB, on a small disk a tenth of it.
+_RESERVE = 64_000_000
+_RESERVE_SHARE = 0.1
+_LOOK_EVERY = 8_000_000
 
 
 class Sink:
@@ -34,11 +39,16 @@ class Sink:
         disk.unlink(self._parent, self._temporary)
         self._descriptor = disk.create_file(self._parent, self._temporary, 0o600)
         self._digest = hashlib.sha256()
-        self.size = 0
+        self.size = self._looked = 0
         self.head = b""
 
     def write(self, block: bytes) -> None:
-        """Take the next bytes of the result."""
+        """Take the next bytes of the result. Raises ENOSPC while there is still room for the journal."""
+        if self.size >= self._looked + _LOOK_EVERY or not self.size:
+            self._looked = self.size
+            room, whole = disk.room(self._parent)
+            if room < min(_RESERVE, whole * _RESERVE_SHARE) + len(block):
+                raise OSError(errno.ENOSPC, "too little room is left for results", self._folder)
         disk.write(self._descriptor, block)
         self._digest.update(block)
         self.size += len(block)
@@ -64,8 +74,10 @@ class Sink:
         disk.sync_folder(self._parent)
 
     def close(self) -> None:
-        """Give the descriptors back; an unfinished try stays invisible and is removed with its job."""
+        """Give the descriptors back; an unfinished try is removed, its room may be needed."""
         self._let_go()
+        with contextlib.suppress(OSError):
+            disk.unlink(self._parent, self._temporary)
         disk.close(self._parent)
 
     def _let_go(self) -> None:
@@ -159,3 +171,16 @@ class Spool:
             for offset in range(0, size, disk.BLOCK):
                 digest.update(disk.read(descriptor, disk.BLOCK, offset))
         return digest.hexdigest(), size
+
+
+def drop_unfinished(folder: str) -> None:
+    """Remove what a crash left half-way, before anything is written: its room may be what is missing."""
+    if not disk.is_there(folder):
+        return
+    parent = disk.open_root(folder)
+    try:
+        for name in disk.names_in(parent):
+            if name.endswith(".part"):
+                disk.unlink(parent, name)
+    finally:
+        disk.close(parent)

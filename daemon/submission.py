@@ -27,13 +27,13 @@ from daemon.errors import (
 from daemon.job import AT_THE_SERVICE, Job, PartStage, PartState
 from daemon.languages import Route, UnknownLanguageError
 from daemon.originals import Original
-from daemon.providers.base import Absent, Accepted, AskAgain, Attempt, Found, Intent, Part
+from daemon.providers.base import Accepted, Part
+from daemon.settling import Settlements, attempt_of
 from daemon.spool import Sink
 from daemon.workshop import Workshop, part_key, place_of
 
 CHANGED_REST_S = 5.0
 BUSY_REST_S = 1.0
-_STOPPED = "the daemon was stopped while the file was being handed over"
 
 
 def vet(desk: Desk, job: Job, size: int) -> RejectedError | None:
@@ -78,80 +78,40 @@ class _Reservation:
 class Submissions:
     """The step that spends money."""
 
-    def __init__(self, shop: Workshop) -> None:
+    def __init__(self, shop: Workshop, settlements: Settlements) -> None:
         self._shop = shop
-        self._first_asked: dict[str, float] = {}
+        self._settlements = settlements
 
     def run(self, desk: Desk, key: str) -> None:
         """Submit what is new of a job. The caller has reserved a place in the account."""
-        shop = self._shop
-        lane = desk.lanes.submit
         place = _Reservation(desk.account, key)
         try:
-            job = shop.journal.get(key)
-            if job is None or self._settle(desk, job):
-                return
-            if job.state in AT_THE_SERVICE and any(part.stage is PartStage.NEW for part in job.parts):
-                self._submit(desk, job, place)
-        except ShareAwayError as error:
-            shop.freeze(str(error))
-            shop.put(lane, key, policy.SHARE_LOOK_S, "share.away")
-        except DocumentChangedError:
-            shop.put(lane, key, CHANGED_REST_S, "drop.changing")
-        except TransferCutError:
-            shop.put(lane, key, 0.0)
-        except NoRoomError as error:
-            shop.put_until(lane, key, error.until, "account.window")
-        except ServiceError as error:
-            # Preparing or recovering needed the network and did not get through.
-            shop.again(lane, key, error.code)
+            with self._shop.alone("hand over", key) as alone:
+                job = self._shop.journal.get(key)
+                if not alone:
+                    self._shop.put(desk.lanes.submit, key, BUSY_REST_S)
+                elif job is not None and _has(job, PartStage.NEW):
+                    self._try(desk, job, place)
         finally:
             place.give_back()
-            shop.wake()
+            self._shop.wake()
 
-    # -- submissions of which nobody knows ------------------------------------------------------------------
-
-    def _settle(self, desk: Desk, job: Job) -> bool:
-        """Find out what became of submissions whose record ends in `submitting`; says if there were any."""
-        uncertain = [index for index, part in enumerate(job.parts) if part.stage is PartStage.SUBMITTING]
-        for index in uncertain:
-            self._ask(desk, job, index, UncertainError("submit.uncertain", facts={"reason": _STOPPED}))
-        return bool(uncertain)
-
-    def _ask(self, desk: Desk, job: Job, index: int, error: ServiceError) -> None:
-        """Ask the service where it can be asked; else the administrator's choice decides.
-
-        Raises ServiceError when the asking itself got no answer: the part stays as it is.
-        """
-        shop = self._shop
-        part = job.parts[index]
-        assert part.submitted_at is not None
-        key, now = part_key(job.id, index), shop.clock.monotonic()
-        intent = Intent(
-            attempt=_attempt(job, part.attempt),
-            part=index,
-            route=desk.route(job.folder),
-            submitted_at=part.submitted_at,
-            sha256=job.sha256 or "",
-            asked_for_s=now - self._first_asked.setdefault(key, now),
-        )
-        answer = desk.provider.recover(intent)
-        if isinstance(answer, AskAgain):
-            shop.put(desk.lanes.submit, job.id, answer.after_s, "submit.uncertain")
-            return
-        self._first_asked.pop(key, None)
-        if isinstance(answer, Found):
-            shop.record(job.id, "accepted", part=index, ref=answer.ref, recovered=True)
-            shop.put(desk.lanes.poll, part_key(job.id, index), desk.poll_every_s)
-        elif isinstance(answer, Absent):
-            shop.record(job.id, "refused", part=index, why={"code": "submit.absent"})
-            shop.put(desk.lanes.submit, job.id, 0.0)
-        elif desk.settings.on_uncertain_submit == "resubmit":
-            shop.log.warning("submit.repeated", job=job.id, file=names.shown(job.name), provider=desk.name)
-            shop.record(job.id, "refused", part=index, why={"code": "submit.uncertain", "chosen": "resubmit"})
-            shop.put(desk.lanes.submit, job.id, 0.0)
-        else:
-            shop.fail(job, error, "submit")
+    def _try(self, desk: Desk, job: Job, place: _Reservation) -> None:
+        shop, lane = self._shop, desk.lanes.submit
+        try:
+            self._submit(desk, job, place)
+        except ShareAwayError as error:
+            shop.freeze(str(error))
+            shop.put(lane, job.id, policy.SHARE_LOOK_S, "share.away")
+        except DocumentChangedError:
+            shop.again(lane, job.id, "drop.changing")
+        except TransferCutError:
+            shop.again(lane, job.id, "drop.unreadable")
+        except NoRoomError as error:
+            shop.put_until(lane, job.id, error.until, "account.window")
+        except ServiceError as error:
+            # Preparing needed the network and did not get through.
+            shop.again(lane, job.id, error.code)
 
     # -- the attempt ----------------------------------------------------------------------------------------
 
@@ -177,7 +137,7 @@ class Submissions:
         """The parts of a document; none when it cannot be sent, and then the job has failed."""
         number = 1 + min(part.attempt for part in job.parts if part.stage is PartStage.NEW)
         try:
-            parts = desk.provider.prepare(original, route, _attempt(job, number))
+            parts = desk.provider.prepare(original, route, attempt_of(job, number))
         except RejectedError as error:
             self._shop.fail(job, error, "prepare")
             return ()
@@ -293,7 +253,7 @@ class Submissions:
         if isinstance(error, UncertainError):
             shop.log.warning("submit.uncertain", job=job.id, provider=desk.name, why=str(error))
             shop.close_account(desk, error, ask_first=True)
-            self._ask(desk, shop.journal.get(job.id) or job, index, error)
+            self._settlements.ask(desk, shop.journal.get(job.id) or job, index, error)
         elif isinstance(error, RejectedError):
             shop.fail(job, error, "submit")
         else:
@@ -319,16 +279,15 @@ class Submissions:
         shop.put(desk.lanes.submit, job.id, 0.0, error.code)
 
 
+def _has(job: Job, stage: PartStage) -> bool:
+    return job.state in AT_THE_SERVICE and any(part.stage is stage for part in job.parts)
+
+
 def _state(job: Job | None, part: Part) -> PartState | None:
     """What the journal knows of a part; None when the job has ended. Parts nobody submitted yet are new."""
     if job is None or job.state not in AT_THE_SERVICE:
         return None
     return job.parts[part.index] if part.index < len(job.parts) else PartState()
-
-
-def _attempt(job: Job, number: int) -> Attempt:
-    base = place_of(job).base
-    return Attempt(job=job.id, number=number, sent_name=names.sent_name(base, job.id, number))
 
 
 def _route(route: Route) -> str:

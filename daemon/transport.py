@@ -39,6 +39,7 @@ _MOST_ANSWER = 4 << 20
 _MOST_CONNECTIONS = 32
 _MOST_AT_ONCE = 100_000_000
 _AGENT = "babeldrop"
+_NO_ROOM = "the result could not be kept, the disk is full or broken"
 _LOST = "the connection was lost before it answered"
 # An answer to a call has to be whole after so many times the longest silence that is allowed.
 _MOST_SILENCES = 5
@@ -164,6 +165,9 @@ class Session:
             if is_whole():
                 raise UncertainError("submit.uncertain", words(error), facts={"reason": _LOST}) from error
             raise TransientError("service.unreachable", words(error)) from error
+        except OSError as error:
+            # Paid for, and there is no room to keep it.
+            raise UncertainError("submit.uncertain", error.strerror, facts={"reason": _NO_ROOM}) from error
         except TransientError as error:
             # The result itself was unusable, and the service may well have billed it.
             raise UncertainError("submit.uncertain", error.provider_message) from error

@@ -4,24 +4,27 @@ A step ends in one of three ways: it puts the job (or part) into a lane for a la
 it waits, it fails the job, or it records an event that leads to the next step.
 """
 
+import contextlib
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from structlog.typing import FilteringBoundLogger
 
-from daemon import messages, policy, sidecar
+from daemon import messages, names, policy, sidecar
 from daemon.agenda import Agenda
-from daemon.clock import Clock
+from daemon.clock import Clock, seconds_between
 from daemon.desks import Desk
 from daemon.errors import ServiceError
 from daemon.folders import Folders, Place
 from daemon.job import AT_THE_SERVICE, IllegalMoveError, Job, PartStage, State
 from daemon.journal import Journal
 from daemon.spool import Spool
+
+_MOST_WARNED = 10_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +57,7 @@ class Workshop:
     on_closed: Callable[[Job], None] = lambda _job: None
     """Told of every job that ends; called while the journal is locked, so it only takes note."""
     _tries: Counter[str] = field(default_factory=Counter)
+    _at_work: set[tuple[str, str]] = field(default_factory=set)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -141,7 +145,7 @@ class Workshop:
         try:
             return self.journal.append(job, event, **data)
         except IllegalMoveError:
-            now = self.journal.get(job)
+            now = self.journal.latest(job)
             if now is None or now.state not in AT_THE_SERVICE:
                 return None
             raise
@@ -168,8 +172,24 @@ class Workshop:
     def warn_once(self, key: tuple[str, str], event: str, **facts: Any) -> None:
         """One warning for something that would otherwise be said at every scan or poll."""
         if key not in self.warned:
+            if len(self.warned) >= _MOST_WARNED:
+                self.warned.clear()
             self.warned.add(key)
             self.log.warning(event, **facts)
+
+    @contextlib.contextmanager
+    def alone(self, doing: str, job: str) -> Iterator[bool]:
+        """Whether nobody else is at the same work on this job for the length of the block."""
+        work = (doing, job)
+        with self._lock:
+            alone = work not in self._at_work
+            self._at_work.add(work)
+        try:
+            yield alone
+        finally:
+            if alone:
+                with self._lock:
+                    self._at_work.discard(work)
 
     # -- the account ----------------------------------------------------------------------------------------
 
@@ -229,5 +249,40 @@ def enter(shop: Workshop, job: Job) -> None:
             shop.put(desk.lanes.poll, key, 0.0)
         elif part.stage is PartStage.READY:
             shop.put(desk.lanes.fetch, key, 0.0)
-    if any(part.stage in (PartStage.NEW, PartStage.SUBMITTING) for part in job.parts):
+    resume(shop, desk, job)
+
+
+def resume(shop: Workshop, desk: Desk, job: Job) -> None:
+    """Have done what is left of handing a job over: first what nobody knows of, then what is new."""
+    stages = {part.stage for part in job.parts}
+    if PartStage.SUBMITTING in stages:
+        shop.put(desk.lanes.settle, job.id, 0.0, "submit.asking")
+    elif PartStage.NEW in stages:
         shop.put(desk.lanes.submit, job.id, 0.0)
+
+
+def tell(shop: Workshop, desk: Desk, job: Job) -> None:
+    """The one canonical line of an ended job, with the seconds that each stage took."""
+    stages = {
+        "wait_s": (job.claimed_at, job.submitted_at),
+        "service_s": (job.submitted_at, job.ready_at),
+        "fetch_s": (job.ready_at, job.banked_at),
+        "publish_s": (job.banked_at, job.delivered_at),
+        "total_s": (job.dropped_at, job.last_at),
+    }
+    facts: dict[str, Any] = {
+        "job": job.id,
+        "file": names.shown(job.name),
+        "provider": desk.name,
+        "folder": job.folder,
+        "size": job.size,
+        "attempts": job.attempts,
+        "remote_id": ", ".join(job.refs) or None,
+        "cost": job.cost,
+    }
+    facts |= {key: round(seconds_between(a, b), 3) for key, (a, b) in stages.items() if a and b}
+    if job.closed_as is State.DELIVERED:
+        shop.log.info("job.delivered", name=names.shown(job.published or ""), **facts)
+    else:
+        error = job.error or {}
+        shop.log.warning("job.failed", code=error.get("code"), why=error.get("what_happened"), **facts)

@@ -10,10 +10,11 @@ from typing import ClassVar
 import pytest
 import structlog
 
-from daemon import config, desks
+from daemon import config, desks, records
 from daemon.app import App
 from daemon.clock import SystemClock
 from daemon.errors import BlockedError, LostError, RejectedError, ServiceError, TransientError, UncertainError
+from daemon.folders import Folders, Place
 from daemon.languages import LanguageTable, Route
 from daemon.originals import Original
 from daemon.providers.base import (
@@ -495,4 +496,142 @@ def test_a_result_that_never_comes_fails_after_its_deadline(tmp_path: Path, serv
         _until(hurried)
 
     assert _codes(tmp_path) == ["result.unusable"]
+    assert len(service.submitted) == 1
+
+
+def test_places_taken_by_what_nobody_knows_are_settled_first(tmp_path: Path, service: Service) -> None:
+    """A kill while the only place was being submitted does not stall the account: it is asked for, then freed."""
+    service.facts = Capabilities(
+        extensions=frozenset({"txt"}), languages=LanguageTable(targets={"fr": "fr"}), max_in_flight=1, poll_every_s=0.02
+    )
+    _drop(tmp_path, "one", "two")
+    with _app(tmp_path) as app:
+        _until(lambda: len(_results(tmp_path)) == 2)
+        book = app.shop.journal
+        facts = {"provider": "fake", "folder": "fr", "name": "text 9.txt", "size": 4, "mtime_ns": 0, "inode": 0}
+        book.append("01hzy0000000000a", "claimed", **facts, dropped_at="2026-01-01T00:00:00.000Z")
+        sent = {"part": 0, "of": 1, "attempt": 1, "sha256": "0" * 64, "route": "auto-to-fr"}
+        book.append("01hzy0000000000a", "submitting", **sent)
+    claimed = tmp_path / "share/processing/fake/fr/01hzy0000000000a"
+    claimed.mkdir(parents=True)
+    (claimed / "text 9.txt").write_text("nine")
+    _drop(tmp_path, "three")
+    with _app(tmp_path):
+        _until(lambda: _codes(tmp_path) and len(_results(tmp_path)) == 3)
+
+    assert _codes(tmp_path) == ["submit.uncertain"]
+    assert b"nine" not in service.taken.values()
+
+
+def test_a_part_found_again_does_not_keep_the_others_waiting(tmp_path: Path, service: Service) -> None:
+    """When a lost answer of the first part is recovered, the remaining parts are submitted all the same."""
+    _in_parts(service)
+
+    def lose_first(part: Part) -> None:
+        if part.index == 0:
+            raise UncertainError("submit.uncertain")
+
+    service.after_submit = lose_first
+    service.recovery = lambda _intent: Found(ref="ref-0")
+    _drop(tmp_path, "one\ntwo\nthree")
+    with _app(tmp_path) as app:
+        _until(lambda: _poked(app) and _results(tmp_path))
+
+    assert _results(tmp_path) == {"text 0.txt": "ONE\nTWO\nTHREE\n"}
+    assert len(service.submitted) == 3
+
+
+def test_a_job_is_handed_over_by_one_thread_at_a_time(tmp_path: Path, service: Service) -> None:
+    """Two references of no use, lost one after the other, do not make a live request look uncertain."""
+    _in_parts(service)
+    service.look = lambda _ref: Running(word="working")
+    _drop(tmp_path, "one\ntwo")
+    with _app(tmp_path, ", deadline: 10ms"):
+        _until(lambda: _codes(tmp_path) == ["deadline.passed"])
+    asked: list[str] = []
+    slow = threading.Event()
+
+    def lose_in_turn(ref: str) -> Look | None:
+        if ref not in ("ref-0", "ref-1"):
+            return None
+        asked.append(ref)
+        if ref == "ref-1" and len(asked) < 4:
+            return Running(word="working")
+        return Lost(error=LostError("provider.lost"))
+
+    def slow_down(_part: Part) -> None:
+        slow.wait(0.3)
+
+    service.look = lose_in_turn
+    service.on_submit = slow_down
+    failed = tmp_path / "share/failed/fake/fr"
+    (failed / "text 0.txt").rename(tmp_path / "share/inbox/fake/fr/text 0.txt")
+    with _app(tmp_path):
+        _until(lambda: _results(tmp_path) or _codes(tmp_path) == ["submit.uncertain"])
+
+    assert _results(tmp_path) == {"text 0.txt": "ONE\nTWO\n"}
+    assert len(service.submitted) == 4
+
+
+def test_a_stop_does_not_wait_for_looks_that_never_began(tmp_path: Path, service: Service) -> None:
+    """Queued steps are cancelled with their count: a stop ends as soon as nothing runs."""
+    service.looks_until_ready = 1_000_000
+    service.facts = Capabilities(
+        extensions=frozenset({"txt"}), languages=LanguageTable(targets={"fr": "fr"}), poll_every_s=0.001
+    )
+    _drop(tmp_path, *[f"text {number}" for number in range(40)])
+    app = App(_settings(tmp_path), SystemClock(), structlog.get_logger())
+    app.start()
+    _until(lambda: len(service.submitted) == 40)
+
+    assert app.stop()
+
+
+def test_a_staged_result_that_somebody_removed_is_staged_again(
+    tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Only after a crash does a missing temporary mean "published": a clean-up tool loses nothing."""
+    removed: list[Path] = []
+    free_name = Folders.free_name
+
+    def and_remove(self: Folders, root: int, place: Place, job: str) -> str:
+        name = free_name(self, root, place, job)
+        if not removed:
+            [temporary] = (tmp_path / "share/outbox").rglob(".*.part")
+            removed.append(temporary)
+            temporary.unlink()
+        return name
+
+    monkeypatch.setattr(Folders, "free_name", and_remove)
+    _drop(tmp_path, "one")
+    with _app(tmp_path):
+        _until(lambda: _results(tmp_path))
+
+    assert removed
+    assert _results(tmp_path) == {"text 0.txt": "ONE"}
+    assert len(service.submitted) == 1
+
+
+def test_a_journal_cut_at_every_byte_of_its_last_lines_starts_and_starts_again(
+    tmp_path: Path, service: Service
+) -> None:
+    """Wherever the last three lines end, the daemon starts, runs, and starts again."""
+    _drop(tmp_path, "one")
+    with _app(tmp_path):
+        _until(lambda: _results(tmp_path))
+    journal = tmp_path / "state/journal.jsonl"
+    whole = journal.read_bytes()
+    last_three = sum(map(len, whole.splitlines(keepends=True)[-3:]))
+    settings = _settings(tmp_path)
+    for cut in range(1, last_three + 1):
+        journal.write_bytes(whole[:-cut])
+        for _ in range(2):
+            app = App(settings, SystemClock(), structlog.get_logger())
+            app.start()
+
+            assert app.stop()
+        assert records.read(journal.read_bytes()).damage is None
+        for torn in (tmp_path / "state").glob("*.torn-*"):
+            torn.unlink()
+
     assert len(service.submitted) == 1

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from daemon import disk
-from daemon.spool import Sink, Spool
+from daemon.spool import Sink, Spool, drop_unfinished
 from tests.effects import HOWS, Crash, Effects, How
 
 JOB = "01hzy0000000000a"
@@ -105,7 +105,7 @@ def test_durable_before_it_has_its_name(tmp_path: Path, spool: Spool, how: How) 
             assert stopped or left.exists()
         spool.forget(JOB, 1)
 
-    assert number == 7
+    assert number == 8
 
 
 def test_a_failed_sync_gives_no_name(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -275,4 +275,27 @@ def test_keep_only(spool: Spool) -> None:
             sink.write(b"try")
     spool.keep_only({JOB})
 
-    assert sorted(files(spool)) == [f"{JOB}.0", f"{JOB}.1.part", f"{JOB}.result"]
+    assert sorted(files(spool)) == [f"{JOB}.0", f"{JOB}.result"]
+
+
+def test_an_unfinished_try_takes_no_room(spool: Spool) -> None:
+    """What was not finished is removed at once, and what a crash left is removed before anything is written."""
+    with spool.sink(JOB, 0) as sink:
+        sink.write(b"half")
+
+    assert files(spool) == {}
+
+    (Path(spool.folder) / f"{JOB}.0.part").write_bytes(b"of a killed process")
+    drop_unfinished(spool.folder)
+
+    assert files(spool) == {}
+
+
+def test_results_leave_room_for_the_journal(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A result that would fill the disk is refused while there is still room for everything else."""
+    monkeypatch.setattr(disk, "room", lambda _folder: (1_000_000, 2_000_000_000))
+    with spool.sink(JOB, 0) as sink, pytest.raises(OSError, match="too little room") as raised:
+        sink.write(b"x")
+
+    assert raised.value.errno == errno.ENOSPC
+    assert files(spool) == {}

@@ -2,7 +2,9 @@
 
 import json
 import os
+import shlex
 import shutil
+import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
@@ -24,39 +26,6 @@ _CONFIG = """\
 # Written by `babeldrop demo`; the services are simulated on this machine.
 root: {root}
 state: {state}
-log: {{level: info, format: json}}
-providers:
-  gpttranslator:
-    base_url: {gpttranslator}
-    api_key: sandbox-key
-    source_language: en
-    languages: [fr, de]
-    poll: {{every: 500ms, at_most: 2s}}
-    options: {{model: gpt-4.1-mini-2025-04-14}}
-  voicecheap:
-    base_url: {voicecheap}
-    api_key: vc_sandbox
-    languages: [es]
-    poll: {{every: 2s, at_most: 4s}}
-    result_hosts: ["{results}"]
-  doctranslate:
-    base_url: {doctranslate}
-    api_key: sandbox-key
-    languages: [vi]
-    poll: {{every: 1s, at_most: 2s}}
-    result_hosts: ["{results}"]
-  azure:
-    base_url: {azure}
-    api_key: sandbox-key
-    languages: [pt-PT]
-    poll: {{every: 1s, at_most: 2s}}
-    storage: {{source: "{source}", target: "{target}"}}
-  cambai:
-    base_url: {cambai}
-    api_key: sandbox-key
-    source_language: en
-    languages: [it]
-    poll: {{every: 1s, at_most: 2s}}
 """
 # Which sample goes where, as a person would drop it.
 _DROPS = (
@@ -89,9 +58,7 @@ def demo(
         sandbox = stack.enter_context(start(home / "services", pace=(1.0, 4.0)))
         path = _configure(home, sandbox)
         console.print(f"Everything happens in [bold]{home}[/]", soft_wrap=True)
-        console.print(
-            f"The simulated services are up; now the daemon, and {len(_DROPS)} files dropped into its inbox.\n"
-        )
+        console.print(f"Simulated services are up. The daemon starts, and {len(_DROPS)} files go into its inbox.\n")
         code = _play(console, home, path, keep=keep)
     raise typer.Exit(code)
 
@@ -108,18 +75,11 @@ def _home(folder: Path | None) -> Path:
 
 
 def _configure(home: Path, sandbox: "Running") -> Path:
-    from daemon.providers import KINDS
-    from daemon.sandbox.azure_blobs import container_url
+    from daemon.cli.simulated import entries
 
     path = home / "config.yaml"
-    text = _CONFIG.format(
-        root=json.dumps(str(home / "share")),
-        state=json.dumps(str(home / "state")),
-        source=container_url(sandbox.addresses, "source"),
-        target=container_url(sandbox.addresses, "target"),
-        **{kind: sandbox.base_url(kind) for kind in KINDS},
-        results=sandbox.addresses.results_host,
-    )
+    text = _CONFIG.format(root=json.dumps(str(home / "share")), state=json.dumps(str(home / "state")))
+    text += entries(sandbox.addresses)
     path.write_text(text, encoding="utf-8")
     return path
 
@@ -179,12 +139,14 @@ def _show(console: "Console", home: Path, path: Path) -> None:
         console.print(f"\n[bold]{escape(sidecar.name)}[/] says:", soft_wrap=True)
         console.print(f"  {escape(story['what_happened'])}", soft_wrap=True)
         console.print(f"  {escape(story['what_to_do'])}", soft_wrap=True)
-    console.print("\nLook further:", style="bold")
+    console.print("\nLook further (the services have ended, what they did is still told):", style="bold")
+    command = shlex.quote(sys.argv[0]) if os.path.sep in sys.argv[0] else "babeldrop"
     failed = next((home / "share" / "failed").rglob("*~fail.docx"), None)
-    console.print(f"  babeldrop status -c {path}", soft_wrap=True, markup=False)
+    console.print(f"  {command} status -c {path}", soft_wrap=True, markup=False)
     if failed is not None:
-        console.print(f"  babeldrop why -c {path} '{failed}'", soft_wrap=True, markup=False)
-    console.print(f"  jq -c . {home / 'state' / 'journal.jsonl'}", soft_wrap=True, markup=False)
+        console.print(f"  {command} why -c {path} {shlex.quote(str(failed))}", soft_wrap=True, markup=False)
+    console.print(f"  less {home / 'state' / 'journal.jsonl'}", soft_wrap=True, markup=False)
+    console.print(f"When you have seen it: rm -r {home}", soft_wrap=True, markup=False)
 
 
 def _grow(tree: "Tree", folder: Path) -> None:
@@ -204,3 +166,4 @@ def _stay(console: "Console", app: "App", home: Path) -> None:
     console.print(f"\nDrop files of your own into [bold]{home / 'share' / 'inbox'}[/]; Ctrl-C ends.", soft_wrap=True)
     with Progress(app, console) as progress, handling_signals(app):
         app.run(until=progress.update)
+    console.print("Stopping.")

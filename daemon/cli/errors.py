@@ -5,6 +5,7 @@ from collections.abc import Iterator
 
 import typer
 
+from daemon import kernel
 from daemon.errors import ConfigError, ShareAwayError, StateError
 
 BAD_CONFIGURATION = 2
@@ -28,5 +29,7 @@ def exits() -> Iterator[None]:
         raise
     except OSError as error:
         where = f"{error.filename}: " if error.filename else ""
-        typer.echo(f"{where}{error.strerror or error}", err=True)
-        raise typer.Exit(BAD_CONFIGURATION) from None
+        passing = error.errno in kernel.FOR_NOW
+        more = ". The disk or the share is in trouble; nothing was lost, start again later." if passing else ""
+        typer.echo(f"{where}{error.strerror or error}{more}", err=True)
+        raise typer.Exit(1 if passing else BAD_CONFIGURATION) from None

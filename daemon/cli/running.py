@@ -61,7 +61,7 @@ def once(
     """
     from daemon import names
     from daemon.cli.progress import Progress
-    from daemon.outlook import is_done, waits_for_person
+    from daemon.outlook import is_done, waits, waits_for_person
 
     with exits():
         seconds = _seconds(within)
@@ -74,11 +74,17 @@ def once(
 
             def is_over() -> bool:
                 progress.update()
-                return is_done(app.shop, app.intake, app.scans) or waits_for_person(app.shop) or app.now() > deadline
+                return (
+                    is_done(app.shop, app.intake, app.scans)
+                    or waits_for_person(app.shop, app.intake)
+                    or app.now() > deadline
+                )
 
             app.run(until=is_over)
             done = is_done(app.shop, app.intake, app.scans)
         progress.summary()
+        for sentence in waits(app.shop):
+            typer.echo(sentence, err=True)
         for path, why in sorted(app.intake.left.items()):
             typer.echo(f"left alone: {names.shown(path)}: {why}", err=True)
         finish(app, 1 if app.died or progress.failed else 0 if done else 3)

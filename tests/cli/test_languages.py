@@ -31,7 +31,7 @@ def test_every_kind_tells_its_languages_without_a_configuration(tmp_path: Path, 
     assert (code, err) == (0, "")
     assert {len(row) for row in rows} == {3}
     assert [row[0] for row in rows] == sorted(row[0] for row in rows)
-    assert any(row[1] == "French" for row in rows)
+    assert any(row[1].startswith("French") for row in rows)
 
 
 def test_a_configured_name_stands_for_its_kind(home: Home) -> None:

@@ -6,8 +6,9 @@ import socket
 
 from tests.e2e.site import Site, wait_for
 
-LONG = "ä" * 125 + ".txt"  # 254 bytes
-EMOJI = "😀" * 62 + ".txt"  # 252 bytes
+LONG = "ä" * 125 + "x.txt"  # 255 bytes each, as many as a file system takes
+EMOJI = "😀" * 62 + "abc.txt"
+FAILING = "x~fail " + "f" * 244 + ".txt"
 BROKEN = os.fsdecode(b"caf\xe9.txt")
 GOOD = ("good.txt", LONG, EMOJI, "two\nlines.txt", "-rf.txt", "ünïcödé ~ (1).txt", BROKEN)
 STAY = ("~$report.docx", "half.txt.part", ".hidden.txt", "later.tmp", "Thumbs.db", "STOP", "note.txt.cancel")
@@ -20,6 +21,7 @@ def test_odd_things_in_an_inbox_get_what_they_should_and_disturb_nobody(site: Si
         site.inbox(f"{fr}/{name}").write_bytes(b"good\n")
     for name in STAY:
         site.inbox(f"{fr}/{name}").write_bytes(b"not for you\n")
+    site.inbox(f"{fr}/{FAILING}").write_bytes(b"text\n")
     site.inbox(f"{fr}/picture.png").write_bytes(b"\x89PNG")
     site.inbox(f"{fr}/noextension").write_bytes(b"text\n")
     site.inbox("gpttranslator/new/text.txt").write_bytes(b"text\n")
@@ -46,14 +48,17 @@ def test_odd_things_in_an_inbox_get_what_they_should_and_disturb_nobody(site: Si
     with site.daemon() as daemon:
         daemon.started()
         wait_for(lambda: len(site.files("outbox")) == len(GOOD) + 1, "the good ones")
-        wait_for(lambda: len(site.failed()) == 4, "the bad ones")
+        wait_for(lambda: len(list((site.root / "failed").rglob("*.error.json"))) == 5, "the bad ones")
 
         assert daemon.stop() == 0
         ignored = {line["path"]: line["why"] for line in daemon.lines("drop.ignored")}
         assert len(ignored) == len(daemon.lines("drop.ignored")), "each is reported once"
 
     assert sorted(os.path.basename(path) for path in site.files("outbox")) == sorted([*GOOD, "inside.txt"])
-    assert {path: story["error"]["code"] for path, story in site.failed().items()} == {
+    [story] = [story for story in site.failed().values() if story["file"] == FAILING]
+    assert story["error"]["code"] == "provider.failed"
+    assert (site.root / "failed" / fr / FAILING).exists()
+    assert {path: one["error"]["code"] for path, one in site.failed().items() if one != story} == {
         "gpttranslator/frnch/text.txt": "language.unknown",
         "gpttranslator/new/text.txt": "language.unknown",
         "gpttranslator/fr/picture.png": "drop.type",

@@ -55,7 +55,8 @@ def _drops(dice: random.Random) -> Iterator[tuple[str, bytes]]:
             # A film's first box, so that it looks like what it claims to be; the sandbox gives it back as it is.
             yield f"voicecheap/es/talk {number}.mp3", b"ID3\x04\x00\x00\x00\x00\x00\x00" + words.encode()
         else:
-            yield f"gpttranslator/{dice.choice(('fr', 'de'))}/sub/text {number}.txt", words.encode()
+            token = dice.choice(("", "", "~slow-1", "~back"))
+            yield f"gpttranslator/{dice.choice(('fr', 'de'))}/sub/text {number}{token}.txt", words.encode()
 
 
 def _run_with_kills(site: Site, dice: random.Random) -> tuple[int, int]:
@@ -84,7 +85,8 @@ def _one_seed(base: Path, seed: int) -> str:
     dice = random.Random(seed)
     base.mkdir()
     with sandbox_in(base) as sandbox:
-        site = Site(base, sandbox)
+        # Every second seed has few places and slow work, so that kills meet full accounts, too.
+        site = Site(base, sandbox, provider="max_in_flight: 3" if seed % 2 else "")
         observer, log = _watched(site)
         try:
             drops = dict(_drops(dice))

@@ -75,3 +75,25 @@ def test_a_wrong_key_holds_the_account_and_says_so(site: Site) -> None:
     assert "not-the-key" not in done.stdout + done.stderr
     assert "account.key" in (site.state / "status.json").read_text()
     assert dict(site.accepted()) == {}
+
+
+def test_an_outage_of_everything_loses_nothing_in_flight(site: Site) -> None:
+    """When no request is answered for a while, what is in flight waits, and is delivered afterwards."""
+    for number in range(20):
+        site.inbox(f"gpttranslator/fr/text {number}~slow-1.txt").write_bytes(f"text {number}\n".encode())
+    with site.daemon() as daemon:
+        daemon.started()
+        wait_for(lambda: len(site.sandbox.ledger()) >= 5, "some to be in flight")
+        site.sandbox.outage("gpttranslator", "reset")
+        wait_for(lambda: daemon.lines("account.closed"), "the account to close")
+        site.sandbox.end_outages()
+
+        def ended() -> bool:
+            daemon.process.send_signal(signal.SIGHUP)
+            return len(site.files("outbox")) + len(site.failed()) == 20
+
+        wait_for(ended, "all to end", 150)
+
+        assert daemon.stop() == 0
+    assert set(site.codes()) <= {"submit.uncertain"}
+    assert max(site.accepted().values()) == 1
