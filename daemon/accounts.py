@@ -181,8 +181,8 @@ class Account:
         under_way = self._occupied + self._reserved
         if self._door is Door.CLOSED:
             return False
-        if self._trial == job:
-            # It comes anew, so its submission is over, although nobody said how it went.
+        if self._trial == job or not under_way:
+            # Its submission is over, although nobody said how it went.
             self._trial = None
         if self._door is Door.TRIAL and (self._trial is not None or self._reserved):
             return False

@@ -6,6 +6,7 @@ accepted" leads to another try; everything else is uncertain and asked for, or l
 
 import contextlib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from daemon import disk, kernel, names, policy
 from daemon.accounts import Account
@@ -30,7 +31,7 @@ from daemon.originals import Original
 from daemon.providers.base import Accepted, Part
 from daemon.settling import Settlements, attempt_of
 from daemon.spool import Sink
-from daemon.workshop import Workshop, part_key, place_of
+from daemon.workshop import Workshop, part_key, place_of, resume
 
 CHANGED_REST_S = 5.0
 BUSY_REST_S = 1.0
@@ -90,6 +91,9 @@ class Submissions:
                 job = self._shop.journal.get(key)
                 if not alone:
                     self._shop.put(desk.lanes.submit, key, BUSY_REST_S)
+                elif job is not None and _has(job, PartStage.SUBMITTING):
+                    # A step broke in the middle of it.
+                    resume(self._shop, desk, job)
                 elif job is not None and _has(job, PartStage.NEW):
                     self._try(desk, job, place)
         finally:
@@ -176,28 +180,26 @@ class Submissions:
 
     def _inherit(self, desk: Desk, job: Job, original: Original, route: Route) -> bool:
         """Ask for what was paid before: a failed job with the same bytes, provider and route."""
-        if len(job.parts) != 1 or job.parts[0].attempt or job.parts[0].inherited:
-            return False
         earlier = self._shop.journal.paid(original.sha256, desk.name, _route(route))
         if earlier is None or len(earlier.refs) != len(earlier.parts):
             return False
-        for index, ref in enumerate(earlier.refs):
-            self._shop.record(
-                job.id,
-                "accepted",
-                part=index,
-                of=len(earlier.refs),
-                ref=ref,
-                sha256=original.sha256,
-                route=_route(route),
-                **{"from": earlier.id},
-            )
+        own = any(part.stage is not PartStage.NEW and not part.inherited for part in job.parts)
+        fresh = [
+            index for index in range(len(earlier.refs)) if index >= len(job.parts) or job.parts[index] == PartState()
+        ]
+        if own or not fresh:
+            return False
+        for index in fresh:
+            facts = {"ref": earlier.refs[index], "sha256": original.sha256, "route": _route(route), "from": earlier.id}
+            self._shop.record(job.id, "accepted", part=index, of=len(earlier.refs), **facts)
             self._shop.put(desk.lanes.poll, part_key(job.id, index), 0.0)
         return True
 
     def _submit_part(self, desk: Desk, job: Job, part: Part, state: PartState, place: _Reservation) -> bool:
         """One billable request; False when the rest of the job has to wait."""
         shop, account = self._shop, desk.account
+        # Parts of one document may have been tried differently often; each is sent under its own number.
+        part = replace(part, attempt=attempt_of(job, state.attempt + 1))
         room, until = account.room("submit")
         if not room:
             raise NoRoomError(until)
@@ -221,6 +223,9 @@ class Submissions:
                 shop.submission_ended(desk, job.id, sane=isinstance(error, RejectedError))
                 self._not_taken(desk, job, part.index, error)
                 return False
+            except BaseException:
+                shop.submission_ended(desk, job.id, sane=False)
+                raise
             if sink is not None:
                 sink.finish()
         shop.submission_ended(desk, job.id, sane=True)

@@ -459,6 +459,18 @@ def test_a_trial_whose_end_nobody_told(clock: FakeClock) -> None:
     assert (one.reserve("0b"), one.may_send("0b")) == (True, True)
 
 
+def test_a_trial_that_was_settled_elsewhere(clock: FakeClock) -> None:
+    """Nor is it stuck when the job never comes again: without anything under way there is no trial."""
+    one = account(clock)
+    half_open(one, clock)
+    send(one, "0a")
+
+    assert not one.reserve("0b")
+    one.occupy(-1)
+
+    assert (one.reserve("0b"), one.may_send("0b")) == (True, True)
+
+
 @pytest.mark.parametrize("sane", [True, False])
 def test_an_old_submission_opens_nothing(clock: FakeClock, sane: bool) -> None:
     """What was under way when the door closed says nothing about how the service is now."""

@@ -36,6 +36,8 @@ class Submissions(RuleBasedStateMachine):
         if self.account.reserve(job):
             self.waiting.remove(job)
             self.reserved.add(job)
+            if self._door is Door.TRIAL:
+                self.trial = None
             if job in self.broken:
                 self._settle(job)
         elif self._door is Door.CLOSED:
@@ -47,10 +49,15 @@ class Submissions(RuleBasedStateMachine):
     def _settle(self, job: str) -> None:
         """What became of its broken submission is known now; it goes back without sending anything."""
         self.broken.remove(job)
-        if self.trial == job:
-            self.trial = None
         self._change(-1)
         self._give_back(job)
+
+    @precondition(lambda self: self.broken)
+    @rule()
+    def settle_without_a_place(self) -> None:
+        """The same, found out by somebody who sends nothing and asks the account for nothing."""
+        self.broken.pop()
+        self._change(-1)
 
     @precondition(lambda self: self.reserved)
     @rule(data=st.data())
@@ -194,11 +201,9 @@ class Submissions(RuleBasedStateMachine):
             self._change(-1)
         while self.taken:
             self.finish()
-        for job in [*self.broken, "new"]:
-            self._until_let_in(job)
-            if job in self.broken:
-                self._change(-1)
-                self.account.unreserve()
+        while self.broken:
+            self.settle_without_a_place()
+        self._until_let_in("new")
         if self.account.may_send("new"):
             self.account.submission_ended("new", sane=True)
 
@@ -215,4 +220,4 @@ class Submissions(RuleBasedStateMachine):
 
 
 TestSubmissions = Submissions.TestCase
-TestSubmissions.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
+TestSubmissions.settings = settings(max_examples=200, stateful_step_count=50, deadline=None)

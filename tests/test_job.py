@@ -123,7 +123,7 @@ def _all_steps(sketch: Sketch) -> list[Step]:
 
 
 @given(st.data())
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=120, deadline=None)
 def test_every_event_in_every_state(data: st.DataObject) -> None:
     """A walk of legal events: after each, all events are tried, and legal is exactly what the tables say."""
     sketch, job = Sketch(), lived([claimed()])

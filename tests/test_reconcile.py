@@ -11,6 +11,7 @@ import pytest
 from daemon import disk
 from daemon.folders import MARKER
 from daemon.job import PartStage, State
+from daemon.settling import Settlements
 from daemon.submission import Submissions
 from tests.builders import PROVIDER, Bench, Crash, Crashes, in_memory, job_id
 
@@ -299,7 +300,7 @@ def _submit(bench: Bench, job: str) -> None:
     desk = bench.shop.desks[PROVIDER]
     if job in desk.lanes.submit:
         assert desk.account.reserve(job)
-        Submissions(bench.shop).run(desk, job)
+        Submissions(bench.shop, Settlements(bench.shop)).run(desk, job)
     known = bench.shop.journal.get(job)
 
     assert known is not None
