@@ -1,0 +1,138 @@
+"""The two containers through which documents travel: written to and read from by address and signature (SAS).
+
+A blob is called after the name that was sent, which no other attempt has, so nothing is ever overwritten but by
+the same bytes. The names lie below `in/` and `out/`, so that both containers may also be one.
+"""
+
+import re
+from urllib.parse import parse_qs, urlsplit
+
+from daemon import names
+from daemon.errors import BlockedError, LostError, ServiceError, TransientError
+from daemon.originals import Original
+from daemon.replies import Answer
+from daemon.settings import Model, Secret
+from daemon.spool import Sink
+from daemon.transport import Session
+
+# The pages' "legacy file types": what is translated comes back in the newer format.
+_BECOMES = {
+    **dict.fromkeys(("doc", "odt", "rtf"), "docx"),
+    **dict.fromkeys(("xls", "ods"), "xlsx"),
+    **dict.fromkeys(("ppt", "odp"), "pptx"),
+}
+_VERSION = {"x-ms-version": "2021-12-02"}
+_WRITE = {**_VERSION, "x-ms-blob-type": "BlockBlob", "content-type": "application/octet-stream"}
+_HTTP = re.compile(r"https?")
+_MOST_RESULT = 2_000_000_000
+
+
+class Storage(Model):
+    """Two containers, each by its address with a signature: `https://ACCOUNT.blob.core.windows.net/NAME?…&sig=…`.
+
+    The signatures permit reading, writing, deleting and listing (`sp=rwdl`): the service uses them, too.
+    """
+
+    source: Secret
+    target: Secret
+
+
+class Blobs:
+    """What lies in the containers. The settings are read anew each time; their hosts may be private ones."""
+
+    def __init__(self, storage: Storage, session: Session) -> None:
+        self._storage = storage
+        self._session = session
+
+    def source(self, name: str) -> str:
+        """The signed address of an original. Raises BlockedError when there is no usable setting."""
+        return self._address(self._storage.source, "storage.source", f"in/{name}")
+
+    def target(self, name: str) -> str:
+        """The signed address of its translation. Raises BlockedError when there is no usable setting."""
+        return self._address(self._storage.target, "storage.target", f"out/{_translated(name)}")
+
+    def put(self, name: str, document: Original) -> None:
+        """Upload an original; repeatable. Raises TransientError and BlockedError, and what reading it raises."""
+        answer = self._session.store(self.source(name), document, _WRITE)
+        if answer.status != 201:
+            raise _fault(answer, "storage.source")
+
+    def holds(self, name: str) -> bool:
+        """Whether an original was uploaded and is still there. Raises TransientError and BlockedError."""
+        answer = self._session.outside("HEAD", self.source(name), _VERSION)
+        if answer.status not in (200, 404):
+            raise _fault(answer, "storage.source")
+        return answer.status == 200
+
+    def fetch(self, name: str, sink: Sink) -> str:
+        """Download a translation; returns its extension. Raises LostError when it is not there."""
+        answer = self._session.download(self.target(name), sink, most=_MOST_RESULT)
+        if answer.status == 404:
+            raise LostError("result.gone", "no such blob", provider_code=_code(answer), http_status=404)
+        if answer.status != 200:
+            raise _fault(answer, "storage.target")
+        return names.extension(_translated(name))
+
+    def forget(self, name: str) -> None:
+        """Delete an original and its translation; repeatable. Raises the first error after trying both."""
+        errors: list[ServiceError] = []
+        for address, setting in ((self.source, "storage.source"), (self.target, "storage.target")):
+            try:
+                answer = self._session.outside("DELETE", address(name), _VERSION)
+                if answer.status not in (200, 202, 404):
+                    raise _fault(answer, setting)
+            except ServiceError as error:
+                errors.append(error)
+        if errors:
+            raise errors[0]
+
+    def check(self) -> None:
+        """Look for blobs that cannot be there. Raises BlockedError when a signature is refused."""
+        for address, setting in ((self.source("none"), "storage.source"), (self.target("none"), "storage.target")):
+            answer = self._session.outside("HEAD", address, _VERSION)
+            if answer.status not in (200, 404) or _code(answer) == "ContainerNotFound":
+                raise _fault(answer, setting)
+
+    def _address(self, secret: Secret, setting: str, path: str) -> str:
+        """The address of a blob; its host is one that the administrator wrote, and therefore permitted."""
+        try:
+            container = urlsplit(secret.read())
+            port = container.port or (443 if container.scheme == "https" else 80)
+        except LookupError as error:
+            raise BlockedError("account.no_key", f"{setting}: {error}") from None
+        except ValueError:
+            # What is wrong with it may be shown by no error: it is signed.
+            raise _unusable(secret, setting) from None
+        host, folder = container.hostname, container.path.rstrip("/")
+        if not host or not folder or not _HTTP.fullmatch(container.scheme) or "sig" not in parse_qs(container.query):
+            raise _unusable(secret, setting)
+        self._session.permit(f"[{host}]:{port}" if ":" in host else f"{host}:{port}")
+        return f"{container.scheme}://{container.netloc}{folder}/{path}?{container.query}"
+
+
+def _translated(name: str) -> str:
+    extension = names.extension(name)
+    return f"{name.removesuffix(extension)}{_BECOMES.get(extension, extension)}"
+
+
+def _unusable(secret: Secret, setting: str) -> BlockedError:
+    words = f"{setting}: what stands in {secret.where} is no address of a container with a signature (sig=)"
+    return BlockedError("account.no_key", words)
+
+
+def _code(answer: Answer) -> str | None:
+    """The storage's own word for an error: a header, because the body may be empty (HEAD) and is XML."""
+    return answer.headers.get("x-ms-error-code")
+
+
+def _fault(answer: Answer, setting: str) -> ServiceError:
+    """Storage is an account's matter: what it refuses, it refuses to every document."""
+    status, code = answer.status, _code(answer)
+    if status in (408, 409, 429) or status >= 500 or status < 400:
+        kind: type[ServiceError] = TransientError
+        word = "service.error"
+    else:
+        kind, word = BlockedError, "account.blocked"
+    words = f"{setting}: HTTP {status}{f' {code}' if code else ''}"
+    return kind(word, words, provider_code=code, http_status=status, retry_after_s=answer.retry_after_s)
