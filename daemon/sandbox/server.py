@@ -17,6 +17,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from daemon.sandbox import control
 from daemon.sandbox.addresses import Addresses
+from daemon.sandbox.azure import Azure
+from daemon.sandbox.cambai import CambAi
+from daemon.sandbox.doctranslate import Doctranslate
 from daemon.sandbox.gpttranslator import GptTranslator
 from daemon.sandbox.house import House
 from daemon.sandbox.ledger import Ledger
@@ -25,7 +28,7 @@ from daemon.sandbox.service import Service
 from daemon.sandbox.voicecheap import VoiceCheap
 from daemon.sandbox.wire import OpenProtocol
 
-SERVICES: tuple[type[Service], ...] = (GptTranslator, VoiceCheap)
+SERVICES: tuple[type[Service], ...] = (GptTranslator, VoiceCheap, Doctranslate, Azure, CambAi)
 DEFAULT_PACE = (3.0, 8.0)
 
 # Headers that carry credentials to one service or another.

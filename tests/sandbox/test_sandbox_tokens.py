@@ -8,6 +8,7 @@ from typing import Any
 import httpx
 import pytest
 
+from daemon.sandbox.azure_blobs import container_url
 from daemon.sandbox.child import Running, start
 from daemon.sandbox.misbehave import TOKENS
 
@@ -101,6 +102,20 @@ def gpttranslator(sandbox: Running) -> Iterator[Service]:
 @pytest.fixture
 def voicecheap(sandbox: Running) -> Iterator[Service]:
     yield from service_of(sandbox, "voicecheap")
+
+
+@pytest.fixture
+def doctranslate(sandbox: Running) -> Iterator[httpx.Client]:
+    """The third service, for the tokens that are its own; what the others do to it is tested beside it."""
+    key = {"authorization": "Bearer sandbox-key"}
+    with httpx.Client(base_url=sandbox.base_url("doctranslate"), headers=key, trust_env=False) as http:
+        yield http
+
+
+def data_of(http: httpx.Client, stem: str) -> Any:
+    """What the first look at a new task of Doctranslate has under `data`."""
+    answer = http.post("/v1/translate/document", data={"dest_lang": "fr"}, files={"file": (f"{stem}.pdf", CONTENT)})
+    return http.get(f"/v1/result/{answer.json()['data']['task_id']}").json()["data"]
 
 
 def test_every_token_has_its_test() -> None:
@@ -253,6 +268,24 @@ def test_token_vanish_denies_the_id_for_ever(service: Service) -> None:
     assert service.words(service.taken("note~vanish"), 10) == ["404"] * 10
 
 
+def test_token_flat_puts_the_record_into_data(doctranslate: httpx.Client) -> None:
+    """The looks show status, address and name directly under `data`."""
+    running, done = data_of(doctranslate, "note~flat~stuck"), data_of(doctranslate, "note~flat")
+
+    assert running == {"status": "processing"}
+    assert set(done) == {"status", "url_download", "name_file"}
+    assert done["status"] == "done"
+
+
+def test_token_bare_shows_no_record(doctranslate: httpx.Client) -> None:
+    """A task that runs has no record, in three manners; one that is done has it."""
+    manners = ["bare", "bare-1", "bare-2"]
+
+    assert [data_of(doctranslate, f"note~{one}~stuck") for one in manners] == [{}, None, {"status": None}]
+    assert [data_of(doctranslate, f"note~{one}~vanish") for one in manners] == [{}, None, {"status": None}]
+    assert all(len(data_of(doctranslate, f"note~{one}")) == 2 for one in manners)
+
+
 def test_token_audio_gives_sound_alone(voicecheap: Service) -> None:
     """The success of a film names no film, only the sound."""
     body = voicecheap.status(voicecheap.taken("film~audio")).json()
@@ -348,3 +381,195 @@ def test_tokens_combine(service: Service) -> None:
     assert service.words(ref, 3) == ["404", "polishing", service.done]
     assert b"Please sign in" in service.fetch(ref).content
     assert service.fetch(ref).content == service.good_result
+
+
+# -- CAMB.AI: lists of texts, results by the run ---------------------------------------------------------------
+
+
+@pytest.fixture
+def cambai(sandbox: Running) -> Iterator[httpx.Client]:
+    key = {"x-api-key": "sandbox-key"}
+    with httpx.Client(base_url=sandbox.base_url("cambai"), headers=key, trust_env=False) as http:
+        yield http
+
+
+def run_of(cambai: httpx.Client, stem: str) -> int:
+    body = {"source_language": 1, "target_language": 76, "texts": ["Hello {name}", "world"], "project_name": stem}
+    task = cambai.post("/translate", json=body).json()["task_id"]
+    run: int = cambai.get(f"/translate/{task}").json()["run_id"]
+    return run
+
+
+def texts_of(cambai: httpx.Client, run: int) -> list[str]:
+    texts: list[str] = cambai.get(f"/translation-result/{run}").json()["texts"]
+    return texts
+
+
+def together(cambai: httpx.Client, *runs: int) -> httpx.Response:
+    return cambai.post("/translation-results", json={"run_ids": runs})
+
+
+def test_token_short_loses_a_text(cambai: httpx.Client) -> None:
+    """The result has one text less, alone and with others; with ~short-1 the next one has all."""
+    always, once = run_of(cambai, "note~short"), run_of(cambai, "note~short-1")
+
+    assert [len(texts_of(cambai, always)) for _ in range(2)] == [1, 1]
+    assert [len(texts_of(cambai, once)) for _ in range(2)] == [1, 2]
+    assert len(together(cambai, always, once).json()[str(always)]["texts"]) == 1
+
+
+def test_token_lossy_loses_placeholders(cambai: httpx.Client) -> None:
+    """The result has all texts, without what stands in braces."""
+    assert texts_of(cambai, run_of(cambai, "note~lossy")) == ["[fr-fr] Ĥéļļö ", "ŵöŕļđ"]
+
+
+def test_token_alone_is_missing_among_others(cambai: httpx.Client) -> None:
+    """The result is left out of a bulk answer and is good when asked for alone."""
+    run, other = run_of(cambai, "note~alone"), run_of(cambai, "note")
+
+    assert list(together(cambai, run, other).json()) == [str(other)]
+    assert texts_of(cambai, run) == ["[fr-fr] Ĥéļļö {name}", "ŵöŕļđ"]
+
+
+def test_token_wrapped_puts_results_under_a_key(cambai: httpx.Client) -> None:
+    """The bulk answer has the form of the page's prose instead of the bare map."""
+    run, other = run_of(cambai, "note~wrapped"), run_of(cambai, "note")
+    body = together(cambai, run, other).json()
+
+    assert list(body) == ["results"]
+    assert set(body["results"]) == {str(run), str(other)}
+
+
+def test_token_groups_are_refused(cambai: httpx.Client) -> None:
+    """A group with this result is 422; with ~groups-3 only one of two is."""
+    never, three = run_of(cambai, "note~groups"), run_of(cambai, "note~groups-3")
+    one, two = run_of(cambai, "note"), run_of(cambai, "note")
+
+    assert together(cambai, never, one, two).status_code == 422
+    assert [together(cambai, three, one).status_code, together(cambai, three, one, two).status_code] == [422, 200]
+
+
+# -- Azure: batches from container to container ----------------------------------------------------------------
+
+BATCHES = "/translator/document/batches"
+VERSION = {"api-version": "2024-05-01"}
+
+
+@pytest.fixture
+def azure(sandbox: Running) -> Iterator[httpx.Client]:
+    key = {"ocp-apim-subscription-key": "sandbox-key"}
+    with httpx.Client(base_url=sandbox.base_url("azure"), headers=key, params=VERSION, trust_env=False) as http:
+        yield http
+
+
+def batch_of(sandbox: Running, azure: httpx.Client, stem: str) -> tuple[httpx.Response, str]:
+    """The answer to a new batch, and its id."""
+    urls = []
+    for side in ("source", "target"):
+        address, _, signature = container_url(sandbox.addresses, side).partition("?")
+        urls.append(f"{address}/{stem}.{len(sandbox.ledger())}.txt?{signature}")
+    httpx.put(urls[0], content=CONTENT, headers={"x-ms-blob-type": "BlockBlob"}, trust_env=False)
+    target = {"targetUrl": urls[1], "language": "fr"}
+    one = {"storageType": "File", "source": {"sourceUrl": urls[0]}, "targets": [target]}
+    answer = azure.post(BATCHES, json={"inputs": [one]})
+    return answer, str(sandbox.ledger()[-1]["remote_id"])
+
+
+def words_of(azure: httpx.Client, batch: str, looks: int) -> list[str]:
+    return [azure.get(f"{BATCHES}/{batch}").json()["status"] for _ in range(looks)]
+
+
+def test_azure_has_the_common_tokens(sandbox: Running, azure: httpx.Client) -> None:
+    """Steps back, odd words, the words of the queue: in the words of this service."""
+    tokens = ("back", "odd", "queue", "stuck", "fail")
+    seen = {one: words_of(azure, batch_of(sandbox, azure, f"note~{one}")[1], 3) for one in tokens}
+
+    assert seen == {
+        "back": ["Running", "NotStarted", "Succeeded"],
+        "odd": ["Polishing", "Polishing", "Succeeded"],
+        "queue": ["NotStarted", "Running", "Succeeded"],
+        "stuck": ["Running"] * 3,
+        "fail": ["Failed"] * 3,
+    }
+
+
+def test_token_header_moves_the_id(sandbox: Running, azure: httpx.Client) -> None:
+    """The id stands in the older form of the address, behind its query, in the other header, or nowhere."""
+    found = {}
+    for token in ("header", "header-2", "header-3", "header-4"):
+        answer, batch = batch_of(sandbox, azure, f"note~{token}")
+        headers = {name: answer.headers[name] for name in ("operation-location", "location") if name in answer.headers}
+        found[token] = [(name, value.partition("/document")[2].replace(batch, "ID")) for name, value in headers.items()]
+
+    assert found == {
+        "header": [("operation-location", "/ID?api-version=2024-05-01")],
+        "header-2": [("operation-location", "/batches?api-version=2024-05-01/ID")],
+        "header-3": [("location", "/batches/ID?api-version=2024-05-01")],
+        "header-4": [],
+    }
+
+
+def test_token_after_asks_for_patience(sandbox: Running, azure: httpx.Client) -> None:
+    """Status, documents and lists say Retry-After; without the token nothing does."""
+    batches = [batch_of(sandbox, azure, f"note~{token}")[1] for token in ("after~stuck", "after-5", "slow-0")]
+    waits = [azure.get(f"{BATCHES}/{batch}").headers.get("retry-after") for batch in batches]
+
+    assert waits == ["30", "5", None]
+    assert azure.get(f"{BATCHES}/{batches[1]}/documents").headers["retry-after"] == "5"
+    assert azure.get(BATCHES, params={"ids": batches[0]}).headers["retry-after"] == "30"
+
+
+def test_token_invalid_fails_the_validation(sandbox: Running, azure: httpx.Client) -> None:
+    """The batch is refused after it was taken, without a document."""
+    batch = batch_of(sandbox, azure, "note~invalid")[1]
+    body = azure.get(f"{BATCHES}/{batch}").json()
+
+    assert (body["status"], body["summary"]["total"]) == ("ValidationFailed", 0)
+    assert body["error"]["innerError"]["code"] == "InvalidDocumentAccessLevel"
+
+
+def test_token_cancel_ends_in_both_spellings(sandbox: Running, azure: httpx.Client) -> None:
+    """The batch ends as if somebody had cancelled it."""
+    spellings = [words_of(azure, batch_of(sandbox, azure, f"note~{one}")[1], 1)[0] for one in ("cancel", "cancel-1")]
+
+    assert spellings == ["Cancelled", "Canceled"]
+
+
+def test_token_partly_succeeds_without_the_document(sandbox: Running, azure: httpx.Client) -> None:
+    """The batch succeeds, its only document has failed."""
+    batch = batch_of(sandbox, azure, "note~partly")[1]
+    body = azure.get(f"{BATCHES}/{batch}").json()
+    [document] = azure.get(f"{BATCHES}/{batch}/documents").json()["value"]
+
+    assert (body["status"], body["summary"]["failed"], body["summary"]["success"]) == ("Succeeded", 1, 0)
+    assert (document["status"], document["error"]["innerError"]["code"]) == ("Failed", "NoTranslatableText")
+
+
+def test_token_unlisted_succeeds_with_nothing(sandbox: Running, azure: httpx.Client) -> None:
+    """The batch succeeds, and no document was ever in it."""
+    batch = batch_of(sandbox, azure, "note~unlisted")[1]
+    body = azure.get(f"{BATCHES}/{batch}").json()
+
+    assert (body["status"], body["summary"]["total"]) == ("Succeeded", 0)
+    assert azure.get(f"{BATCHES}/{batch}/documents").json() == {"value": []}
+
+
+def test_token_nested_spells_the_older_keys(sandbox: Running, azure: httpx.Client) -> None:
+    """Azure then writes translationId and innererror."""
+    body = azure.get(f"{BATCHES}/{batch_of(sandbox, azure, 'note~nested')[1]}").json()
+
+    assert "id" not in body
+    assert "translationId" in body
+    assert body["error"]["innererror"]["code"] == "NoTranslatableText"
+
+
+def test_token_pages_cuts_lists(sandbox: Running) -> None:
+    """Lists of this account come one by one, and go on under the other key."""
+    key = {"ocp-apim-subscription-key": "sandbox-pages"}
+    with httpx.Client(base_url=sandbox.base_url("azure"), headers=key, params=VERSION, trust_env=False) as azure:
+        batches = [batch_of(sandbox, azure, stem)[1] for stem in ("note~pages", "note")]
+        first = azure.get(BATCHES).json()
+        second = httpx.get(first["@nextLink"], headers=key, trust_env=False).json()
+
+    assert [one["id"] for one in first["value"] + second["value"]] == batches[::-1]
+    assert not {"nextLink", "@nextLink"} & set(second)
