@@ -91,6 +91,8 @@ class Polls:
             shop.fail(job, RejectedError("deadline.passed", facts={"deadline": limit}), "poll")
             return
         wait = policy.next_look(age, desk.poll_every_s, desk.poll_at_most_s)
+        if look.again_s is not None:
+            wait = max(wait, min(look.again_s, policy.MOST_RETRY_AFTER_S))
         shop.put(desk.lanes.poll, key, wait)
 
     def _ready(self, desk: Desk, job: Job, key: str, look: Ready) -> None:

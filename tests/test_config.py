@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 from pydantic import BaseModel, ValidationError, model_validator
 
 from daemon import config
+from daemon import providers as registry
 from daemon.config import Config, load, missing_keys, secret_values
 from daemon.errors import ConfigError, Problem
 from daemon.settings import Poll, ProviderSettings, Rate, Secret, parse_duration, parse_size
@@ -871,13 +872,15 @@ class TestExample:
     def test_it_holds_every_key_with_its_default(self) -> None:
         """A new setting has to appear there, and a changed default has to be changed there."""
         found = load(EXAMPLE, keys=False)
-        film = found.provider("voicecheap")
-        own = set(type(film).model_fields) - set(ProviderSettings.model_fields)
 
         assert self.differences(found) == []
         assert self.differences(found.provider("gpttranslator")) == []
-        assert own <= film.model_fields_set
-        assert [one for one in self.differences(film) if "not the default" in one] == []
+        assert set(found.providers) == set(registry.KINDS)
+        for entry in found.providers.values():
+            own = set(type(entry).model_fields) - set(ProviderSettings.model_fields)
+
+            assert own <= entry.model_fields_set
+            assert [one for one in self.differences(entry) if "not the default" in one] == []
 
     def test_it_wants_nothing_but_the_keys(self) -> None:
         """Taken as it is, only the two keys are missing."""
@@ -885,5 +888,5 @@ class TestExample:
             load(EXAMPLE)
 
         assert [one.path for one in raised.value.problems] == [
-            f"providers.{name}.api_key" for name in ("gpttranslator", "voicecheap", "doctranslate", "cambai")
+            f"providers.{name}.api_key" for name in ("gpttranslator", "voicecheap", "doctranslate", "cambai", "azure")
         ]

@@ -635,3 +635,16 @@ def test_a_journal_cut_at_every_byte_of_its_last_lines_starts_and_starts_again(
             torn.unlink()
 
     assert len(service.submitted) == 1
+
+
+def test_a_service_that_asks_for_time_gets_it(tmp_path: Path, service: Service) -> None:
+    """A wait that comes with a status is kept, within an hour, however often one would look otherwise."""
+    service.look = lambda _ref: Running(word="working", again_s=7200.0)
+    _drop(tmp_path, "one")
+    with _app(tmp_path) as app:
+        desk = app.shop.desks["fake"]
+        _until(lambda: service.polls and len(desk.lanes.poll) == 1)
+        due = app.shop.next_due(desk.lanes.poll)
+
+        assert due is not None
+        assert 3000.0 < due - app.now() <= 3600.0

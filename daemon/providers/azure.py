@@ -204,7 +204,7 @@ class Azure:
         self._batches.remember(batch, [_name(ref)])
         job = job or self._batches.job(batch)
         if not job.ended:
-            return Running(word=job.word)
+            return Running(word=job.word, again_s=job.again_s)
         document = self._document(job, token)
         if document is not None and document.word == SUCCEEDED:
             return Ready(cost=job.cost if document.cost is None else document.cost)

@@ -79,7 +79,7 @@ class Batches:
     def job(self, batch: str) -> Job:
         """One batch. Raises LostError when the service does not know it, and other ServiceErrors."""
         answer = self._get(self._address(f"/{_step(batch)}"))
-        found = job_in(answer.json(), asked=batch)
+        found = job_in(answer.json(), asked=batch, again_s=answer.retry_after_s)
         if found is None:
             raise fault_of(answer, submit=False)
         return found

@@ -45,6 +45,8 @@ class Job:
     """Whether any of its documents is said to have succeeded."""
     cost: float | None
     fault: Fault
+    again_s: float | None = None
+    """How long the service asked to be left alone (Retry-After; documented, and not seen in recordings)."""
 
     @property
     def ended(self) -> bool:
@@ -81,7 +83,7 @@ def job_id(headers: Mapping[str, str]) -> str | None:
     return None
 
 
-def job_in(body: Any, asked: str = "") -> Job | None:
+def job_in(body: Any, asked: str = "", again_s: float | None = None) -> Job | None:
     """The batch that a body shows; None when it shows none.
 
     `translationId` stands for `id` in older examples; `asked` is the id of the batch that was asked for alone.
@@ -101,6 +103,7 @@ def job_in(body: Any, asked: str = "") -> Job | None:
         translated=(_number(summary.get("success")) or 0.0) > 0,
         cost=_number(summary.get("totalCharacterCharged")),
         fault=_fault_in(body.get("error")),
+        again_s=again_s,
     )
 
 

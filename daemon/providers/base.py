@@ -85,6 +85,8 @@ class Running:
     """0 to 1 when told."""
     word: str = ""
     """The service's own status word, folded; for people, and to warn once of an unknown one."""
+    again_s: float | None = None
+    """How long the service asked to be left alone about this job."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)

@@ -8,7 +8,7 @@ folder imports `daemon.segments` alone, so that a mistake in a provider cannot h
     server.py         assembling the services and serving them; `serve`
     child.py          the sandbox as a child process; `start`
     service.py        what all services have in common
-    gpttranslator.py, voicecheap.py   one service each: its routes, its words
+    azure*.py, cambai.py, doctranslate.py, gpttranslator.py, voicecheap.py   one service each: its routes, its words
     keys.py           which keys are good
     limits.py         request windows, jobs at once, sizes
     misbehave.py      the tokens in a file's name that make a service misbehave

@@ -1,8 +1,9 @@
 """Which keys are good, and what is wrong with the others.
 
     sandbox-key       good, as is every key that begins with sandbox- or vc_sandbox
-    sandbox-blocked   an inactive user (gpttranslator, 400), an account without credits (voicecheap, 403)
-    sandbox-orphan    a user without organisation (gpttranslator, 400) or subscription (voicecheap, 403)
+    sandbox-blocked   not let in: an inactive user (gpttranslator, 400), an account without credits (the others, 403)
+    sandbox-orphan    without organisation (gpttranslator, 400), subscription (voicecheap, 403), plan (doctranslate,
+                      403) or payment (cambai, 402)
     anything else     wrong: 401; gpttranslator says so with 400 when the key ends in -400
 
 Every good key is an account of its own. The ledger knows an account by a hash, never by its key.
