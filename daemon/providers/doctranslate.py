@@ -10,8 +10,7 @@ there is therefore known by its name token, and is looked at there until it has 
 """
 
 import json
-import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, ClassVar, Literal, Self
 from urllib.parse import quote
@@ -25,13 +24,11 @@ from daemon.errors import (
     ServiceError,
     TransientError,
 )
-from daemon.languages import LanguageTable, Route
-from daemon.originals import Original
+from daemon.languages import LanguageTable
 from daemon.providers.answers import fault, judge_check, reference, said
 from daemon.providers.base import (
     Accepted,
     AskAgain,
-    Attempt,
     Capabilities,
     Failed,
     Fetched,
@@ -56,6 +53,7 @@ from daemon.providers.doctranslate_bodies import (
     record_of,
     speaks,
 )
+from daemon.providers.whole import Address, WholeDocuments
 from daemon.replies import Answer
 from daemon.settings import ProviderSettings
 from daemon.spool import Sink
@@ -116,7 +114,7 @@ class Settings(ProviderSettings):
         return self
 
 
-class Doctranslate:
+class Doctranslate(WholeDocuments):
     """See the module's text."""
 
     kind: ClassVar[str] = "doctranslate"
@@ -124,11 +122,10 @@ class Doctranslate:
     settings_type: ClassVar[type[ProviderSettings]] = Settings
 
     def __init__(self, settings: ProviderSettings, session: Session) -> None:
+        super().__init__()
         assert isinstance(settings, Settings)
         self._settings = settings
         self._session = session
-        self._lock = threading.Lock()
-        self._results: dict[str, tuple[str, str | None]] = {}
         self.capabilities = self.facts(settings)
 
     @classmethod
@@ -152,9 +149,6 @@ class Doctranslate:
         assert isinstance(settings, Settings)
         key = settings.api_key.read()
         return {"x-api-key": key} if settings.auth == "api_key" else {"authorization": f"Bearer {key}"}
-
-    def prepare(self, document: Original, route: Route, attempt: Attempt) -> Sequence[Part]:
-        return [Part(index=0, of=1, document=document, route=route, attempt=attempt)]
 
     def submit(self, part: Part, sink: Sink | None) -> Accepted:
         del sink
@@ -186,18 +180,8 @@ class Doctranslate:
             **self._settings.options,
         }
 
-    def poll(self, refs: Sequence[str]) -> Mapping[str, Look | ServiceError]:
-        looks: dict[str, Look | ServiceError] = {}
-        for ref in refs:
-            try:
-                looks[ref] = self._look(ref)
-            except ServiceError as error:
-                looks[ref] = error
-        return looks
-
     def _look(self, ref: str) -> Look:
-        with self._lock:
-            self._results.pop(ref, None)
+        self._forget(ref)
         if is_token(ref):
             return self._read(ref, self._listed(ref) or {}, None)
         answer = self._session.call("status", "GET", self._result_path(ref))
@@ -224,8 +208,7 @@ class Doctranslate:
             return Failed(error=RejectedError("provider.failed", words, http_status=status))
         url = record.get("url_download")
         if word != "processing" and isinstance(url, str) and url:
-            with self._lock:
-                self._results[ref] = (url, extension_of(record, url))
+            self._remember(ref, Address(url=url, extension=extension_of(record, url)))
             return Ready(cost=cost_of(record))
         if not isinstance(state, str | None):
             raise TransientError("service.unreadable", "a status that is no word")
@@ -234,40 +217,14 @@ class Doctranslate:
     def _result_path(self, ref: str) -> str:
         return f"/{self._settings.api_version}/result/{quote(ref, safe='')}"
 
-    def fetch(self, wanted: Sequence[tuple[str, Sink]]) -> Sequence[Fetched | ServiceError]:
-        return [self._fetch_one(ref, sink) for ref, sink in wanted]
-
-    def _fetch_one(self, ref: str, sink: Sink) -> Fetched | ServiceError:
-        try:
-            with self._lock:
-                known = self._results.get(ref)
-            if known is None:
-                self._look(ref)
-                known = self._results.get(ref)
-            if known is None:
-                return LostError("result.gone", "the result shows no url_download any more")
-            url, extension = known
-            answer = self._session.download(url, sink, most=_MOST_RESULT)
-            if answer.status == 200:
-                return Fetched(extension=extension)
-            with self._lock:
-                self._results.pop(ref, None)
-            if answer.status in _GONE:
-                # Signed links live for 7 days (seed 000, X-Amz-Expires); the result is asked for a fresh one.
-                return LostError("result.gone", f"HTTP {answer.status}", http_status=answer.status)
-            return fault(answer, submit=False)
-        except ServiceError as error:
-            return error
-
-    def assemble(self, document: Original, results: Sequence[bytes]) -> bytes:
-        del document
-        return results[0]
-
-    def clean_up(self, refs: Iterable[str]) -> None:
-        # The service documents no way to delete anything; only our own memory of addresses is dropped.
-        with self._lock:
-            for ref in refs:
-                self._results.pop(ref, None)
+    def _receive(self, address: Address, sink: Sink) -> Fetched | ServiceError:
+        answer = self._session.download(address.url, sink, most=_MOST_RESULT)
+        if answer.status == 200:
+            return Fetched(extension=address.extension)
+        if answer.status in _GONE:
+            # Signed links live for 7 days (seed 000, X-Amz-Expires); the result is asked for a fresh one.
+            return LostError("result.gone", f"HTTP {answer.status}", http_status=answer.status)
+        return fault(answer, submit=False)
 
     def recover(self, intent: Intent) -> Recovery:
         """Being listed proves that it was taken; not being listed proves nothing, however long one waits."""

@@ -6,8 +6,7 @@ from the translation id: in the document's own example the two ids differ.
 """
 
 import mimetypes
-import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import ClassVar, Self
 from urllib.parse import quote
@@ -21,12 +20,10 @@ from daemon.errors import (
     ServiceError,
     TransientError,
 )
-from daemon.languages import LanguageTable, Route
-from daemon.originals import Original
+from daemon.languages import LanguageTable
 from daemon.providers.answers import fault, judge_check, reference, said
 from daemon.providers.base import (
     Accepted,
-    Attempt,
     Capabilities,
     Failed,
     Fetched,
@@ -39,6 +36,7 @@ from daemon.providers.base import (
     Running,
     Unknown,
 )
+from daemon.providers.whole import Address, WholeDocuments
 from daemon.replies import Answer
 from daemon.settings import ProviderSettings
 from daemon.spool import Sink
@@ -80,7 +78,7 @@ class Settings(ProviderSettings):
         return self
 
 
-class GptTranslator:
+class GptTranslator(WholeDocuments):
     """See the module's text."""
 
     kind: ClassVar[str] = "gpttranslator"
@@ -88,10 +86,9 @@ class GptTranslator:
     settings_type: ClassVar[type[ProviderSettings]] = Settings
 
     def __init__(self, settings: ProviderSettings, session: Session) -> None:
+        super().__init__()
         self._settings = settings
         self._session = session
-        self._lock = threading.Lock()
-        self._urls: dict[str, str] = {}
         self.capabilities = self.facts(settings)
 
     @classmethod
@@ -110,9 +107,6 @@ class GptTranslator:
     @classmethod
     def credentials(cls, settings: ProviderSettings) -> Mapping[str, str]:
         return {"x-api-key": settings.api_key.read()}
-
-    def prepare(self, document: Original, route: Route, attempt: Attempt) -> Sequence[Part]:
-        return [Part(index=0, of=1, document=document, route=route, attempt=attempt)]
 
     def submit(self, part: Part, sink: Sink | None) -> Accepted:
         del sink
@@ -134,15 +128,6 @@ class GptTranslator:
         if answer.status in (200, 201) and ref is not None:
             return Accepted(ref=ref)
         raise _fault(answer, submit=True)
-
-    def poll(self, refs: Sequence[str]) -> Mapping[str, Look | ServiceError]:
-        looks: dict[str, Look | ServiceError] = {}
-        for ref in refs:
-            try:
-                looks[ref] = self._look(ref)
-            except ServiceError as error:
-                looks[ref] = error
-        return looks
 
     def _look(self, ref: str) -> Look:
         answer = self._session.call("status", "GET", f"{_STATUS}/{quote(ref, safe='')}")
@@ -173,43 +158,15 @@ class GptTranslator:
         data = body.get("data")
         url = data.get("documentUrl") if isinstance(data, dict) else None
         if state == "completed" and isinstance(url, str) and url:
-            with self._lock:
-                self._urls[ref] = url
+            self._remember(ref, Address(url=url))
             return Ready()
         # `completed` without its URL may lag behind by a moment: asked again, until the deadline.
         return Running(word=state)
 
-    def fetch(self, wanted: Sequence[tuple[str, Sink]]) -> Sequence[Fetched | ServiceError]:
-        return [self._fetch_one(ref, sink) for ref, sink in wanted]
-
-    def _fetch_one(self, ref: str, sink: Sink) -> Fetched | ServiceError:
-        try:
-            with self._lock:
-                url = self._urls.get(ref)
-            if url is None:
-                self._look(ref)
-                url = self._urls.get(ref)
-            if url is None:
-                return LostError("result.gone", "the status shows no documentUrl any more")
-            answer = self._session.download(url, sink, most=_MOST_RESULT)
-            told = _error_under_200(answer, sink) if answer.status == 200 else answer
-            if told is None:
-                return Fetched()
-            with self._lock:
-                self._urls.pop(ref, None)
-            return _fetch_fault(told, own=self._session.is_own(url))
-        except ServiceError as error:
-            return error
-
-    def assemble(self, document: Original, results: Sequence[bytes]) -> bytes:
-        del document
-        return results[0]
-
-    def clean_up(self, refs: Iterable[str]) -> None:
-        # The service documents no way to delete anything; only our own memory of addresses is dropped.
-        with self._lock:
-            for ref in refs:
-                self._urls.pop(ref, None)
+    def _receive(self, address: Address, sink: Sink) -> Fetched | ServiceError:
+        answer = self._session.download(address.url, sink, most=_MOST_RESULT)
+        told = _error_under_200(answer, sink) if answer.status == 200 else answer
+        return Fetched() if told is None else _fetch_fault(told, own=self._session.is_own(address.url))
 
     def recover(self, intent: Intent) -> Recovery:
         del intent

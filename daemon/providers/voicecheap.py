@@ -5,8 +5,7 @@ have 5 (older page) or 10 (newer page) translations under way. The result lies o
 key; its address stays in memory only, because it may be signed.
 """
 
-import threading
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping
 from typing import ClassVar, Literal, Self
 from urllib.parse import quote
 
@@ -19,12 +18,10 @@ from daemon.errors import (
     RejectedError,
     ServiceError,
 )
-from daemon.languages import LanguageTable, Route
-from daemon.originals import Original
+from daemon.languages import LanguageTable
 from daemon.providers.answers import fault, judge_check, reference, said
 from daemon.providers.base import (
     Accepted,
-    Attempt,
     Capabilities,
     Failed,
     Fetched,
@@ -38,6 +35,7 @@ from daemon.providers.base import (
     Unknown,
 )
 from daemon.providers.voicecheap_languages import SOURCES, TARGETS
+from daemon.providers.whole import Address, WholeDocuments
 from daemon.replies import Answer
 from daemon.settings import ProviderSettings, Rate
 from daemon.spool import Sink
@@ -92,7 +90,7 @@ class Settings(ProviderSettings):
         return self
 
 
-class VoiceCheap:
+class VoiceCheap(WholeDocuments):
     """See the module's text."""
 
     kind: ClassVar[str] = "voicecheap"
@@ -100,11 +98,10 @@ class VoiceCheap:
     settings_type: ClassVar[type[ProviderSettings]] = Settings
 
     def __init__(self, settings: ProviderSettings, session: Session) -> None:
+        super().__init__()
         assert isinstance(settings, Settings)
         self._settings = settings
         self._session = session
-        self._lock = threading.Lock()
-        self._urls: dict[str, str] = {}
         self.capabilities = self.facts(settings)
 
     @classmethod
@@ -131,9 +128,6 @@ class VoiceCheap:
     def credentials(cls, settings: ProviderSettings) -> Mapping[str, str]:
         return {"x-api-key": settings.api_key.read()}
 
-    def prepare(self, document: Original, route: Route, attempt: Attempt) -> Sequence[Part]:
-        return [Part(index=0, of=1, document=document, route=route, attempt=attempt)]
-
     def submit(self, part: Part, sink: Sink | None) -> Accepted:
         del sink
         source = {"originalLanguage": part.route.source_wire} if part.route.source_wire else {}
@@ -157,15 +151,6 @@ class VoiceCheap:
             return Accepted(ref=ref)
         raise _fault(answer, submit=True)
 
-    def poll(self, refs: Sequence[str]) -> Mapping[str, Look | ServiceError]:
-        looks: dict[str, Look | ServiceError] = {}
-        for ref in refs:
-            try:
-                looks[ref] = self._look(ref)
-            except ServiceError as error:
-                looks[ref] = error
-        return looks
-
     def _look(self, ref: str) -> Look:
         answer = self._session.call("status", "GET", f"/v1/translate/{quote(ref, safe='')}/status")
         body = answer.json()
@@ -188,8 +173,7 @@ class VoiceCheap:
             )
         url = self._choose(body)
         if state == "success" and url:
-            with self._lock:
-                self._urls[ref] = url
+            self._remember(ref, Address(url=url))
             return Ready()
         return Running(word=state, progress=_progress(body))
 
@@ -204,39 +188,16 @@ class VoiceCheap:
         order = [*video, *audio] if self._settings.result == "video" else [*audio, *video]
         return next((url for url in order if isinstance(url, str) and url), None)
 
-    def fetch(self, wanted: Sequence[tuple[str, Sink]]) -> Sequence[Fetched | ServiceError]:
-        return [self._fetch_one(ref, sink) for ref, sink in wanted]
+    def _receive(self, address: Address, sink: Sink) -> Fetched | ServiceError:
+        answer = self._session.download(address.url, sink, most=_MOST_RESULT)
+        if answer.status == 200:
+            return Fetched(extension=_extension(address.url, answer))
+        if answer.status in (401, 403, 404, 410):
+            return LostError("result.gone", f"HTTP {answer.status}", http_status=answer.status)
+        return fault(answer, submit=False)
 
-    def _fetch_one(self, ref: str, sink: Sink) -> Fetched | ServiceError:
-        try:
-            with self._lock:
-                url = self._urls.get(ref)
-            if url is None:
-                self._look(ref)
-                url = self._urls.get(ref)
-            if url is None:
-                return LostError("result.gone", "the status shows no address of the result any more")
-            answer = self._session.download(url, sink, most=_MOST_RESULT)
-            if answer.status == 200:
-                return Fetched(extension=_extension(url, answer))
-            with self._lock:
-                self._urls.pop(ref, None)
-            if answer.status in (401, 403, 404, 410):
-                return LostError("result.gone", f"HTTP {answer.status}", http_status=answer.status)
-            return fault(answer, submit=False)
-        except ServiceError as error:
-            return error
-
-    def assemble(self, document: Original, results: Sequence[bytes]) -> bytes:
-        del document
-        return results[0]
-
-    def clean_up(self, refs: Iterable[str]) -> None:
-        # Deleting a project is possible and irreversible; people look at their projects on the vendor's pages,
-        # so only our own memory of addresses is dropped.
-        with self._lock:
-            for ref in refs:
-                self._urls.pop(ref, None)
+    # Deleting a project is possible and irreversible; people look at their projects on the vendor's pages, so
+    # `clean_up` deletes none.
 
     def recover(self, intent: Intent) -> Recovery:
         del intent
