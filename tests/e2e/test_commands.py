@@ -171,7 +171,7 @@ def test_status_needs_no_daemon(site: Site) -> None:
 
 
 def test_demo_runs_without_keys(tmp_path: Path, site: Site) -> None:
-    """`demo` brings something back from all five services, shows one failure with its two sentences, and ends with 0."""
+    """`demo` brings something back from all five services, and shows one failure with its two sentences."""
     done = site.command("demo", str(tmp_path / "demo"))
 
     assert done.returncode == 0, done.stdout + done.stderr
