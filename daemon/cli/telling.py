@@ -94,12 +94,10 @@ def _by_name(scene: Scene, given: str, jobs: list[Job]) -> Told:
     found = [job for job in jobs if given in (os.path.basename(job.name), job.published)]
     if found:
         return _about(scene, sorted(found, key=lambda job: job.id, reverse=True))
-    tops = ", ".join(f"{top}/" for top in places.TOPS)
-    return Told(
-        heading=f"Nobody knows {words.quoted(given)}.",
-        sentences=[f"It is no job's id, no name of a file that was here, and does not lie in {tops} of {scene.root}."],
-        known=False,
-    )
+    path = f"inbox/<provider>/<lang>/{words.quoted(given)}"
+    sentence = "It is no job's id, and no file of this name was ever taken in. "
+    sentence += f"A file that still lies in an inbox is found by its path, {path}."
+    return Told(heading=f"Nobody knows {words.quoted(given)}.", sentences=[sentence], known=False)
 
 
 def _nobody_knows(spot: Spot, entry: disk.Entry | None, note: dict[str, Any] | None) -> Told:
