@@ -36,7 +36,7 @@ app = typer.Typer(
 
 @app.callback()
 def _main(
-    version: Annotated[bool, typer.Option("--version", help="Show the version and stop.")] = False,
+    version: Annotated[bool, typer.Option("--version", metavar="", help="Show the version and stop.")] = False,
 ) -> None:
     if version:
         typer.echo(f"babeldrop {__version__}")

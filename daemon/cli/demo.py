@@ -45,7 +45,9 @@ def demo(
     folder: Annotated[
         Path | None, typer.Argument(metavar="[DIR]", help="Where to work; a new folder by default.")
     ] = None,
-    keep: Annotated[bool, typer.Option("--keep", help="Stay up, so that you can drop files of your own.")] = False,
+    keep: Annotated[
+        bool, typer.Option("--keep", metavar="", help="Stay up, so that you can drop files of your own.")
+    ] = False,
 ) -> None:
     """See it work: simulated services, the daemon, a few drops and what becomes of them. Needs no keys."""
     from rich.console import Console

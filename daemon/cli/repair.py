@@ -9,7 +9,7 @@ from daemon.cli.running import DEFAULT, ConfigPath
 
 
 def repair(
-    yes: Annotated[bool, typer.Option("--yes", help="Do it; without this nothing is changed.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", metavar="", help="Do it; without this nothing is changed.")] = False,
     config: ConfigPath = DEFAULT,
 ) -> None:
     """Show what is damaged in the journal and, with --yes, repair it. Exit code 1: it is damaged."""

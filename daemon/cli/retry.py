@@ -12,7 +12,9 @@ def retry(
     files: Annotated[
         list[str] | None, typer.Argument(metavar="[FILE]...", help="Files in failed/, or their sidecars.")
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="All that failed, as far as the filters let it.")] = False,
+    everything: Annotated[
+        bool, typer.Option("--all", metavar="", help="All that failed, as far as the filters let it.")
+    ] = False,
     provider: Annotated[str | None, typer.Option(metavar="NAME", help="With --all: of this provider alone.")] = None,
     code: Annotated[
         str | None, typer.Option(metavar="CODE", help="With --all: failed for this reason, such as submit.uncertain.")

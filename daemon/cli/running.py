@@ -31,6 +31,7 @@ def run(
         bool,
         typer.Option(
             "--take-over",
+            metavar="",
             help="Claim a root that belongs to another state. What is in processing/ without a record fails as "
             "uncertain, because nobody knows whether it was sent.",
         ),

@@ -11,8 +11,8 @@ from daemon.cli.running import DEFAULT, ConfigPath
 
 def status(
     config: ConfigPath = DEFAULT,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object instead of sentences.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="Stay, and look again every second.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", metavar="", help="One JSON object instead of sentences.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", metavar="", help="Stay, and look again every second.")] = False,
 ) -> None:
     """What the daemon does, what waits and why. Needs no running daemon."""
     from daemon.cli import board, screen
