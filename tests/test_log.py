@@ -42,6 +42,12 @@ def _as_it_was() -> Iterator[None]:
     root = logging.getLogger()
     handlers, level = list(root.handlers), root.level
     quiet = {name: logging.getLogger(name).level for name in ("httpx", "httpcore", "apscheduler")}
+    # A server that was set up in this process has given its own loggers handlers and levels.
+    for name in ("uvicorn", "uvicorn.error"):
+        server = logging.getLogger(name)
+        server.handlers.clear()
+        server.setLevel(logging.NOTSET)
+        server.propagate = True
     yield
     root.handlers[:] = handlers
     root.setLevel(level)
