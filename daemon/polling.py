@@ -14,7 +14,7 @@ from daemon.errors import (
     TransientError,
 )
 from daemon.job import AT_THE_SERVICE, Job, PartStage, PartState
-from daemon.providers.base import Failed, Look, Lost, Ready, Running
+from daemon.providers.base import Look, Lost, Ready, Running
 from daemon.workshop import Workshop, split_key
 
 
@@ -73,12 +73,12 @@ class Polls:
             self._running(desk, job, part, key, look)
         elif isinstance(look, Ready):
             self._ready(desk, job, key, look)
+        elif isinstance(look, Lost):
+            self._lost(desk, job, part, key, look)
         elif part.inherited:
             self._of_no_use(desk, job, key, look.error)
-        elif isinstance(look, Failed):
-            self._failed(desk, job, look.error)
         else:
-            self._lost(desk, job, key, look)
+            self._failed(desk, job, look.error)
 
     def _running(self, desk: Desk, job: Job, part: PartState, key: str, look: Running) -> None:
         shop = self._shop
@@ -121,13 +121,17 @@ class Polls:
         )
         self._shop.fail(job, failed, "poll")
 
-    def _lost(self, desk: Desk, job: Job, key: str, look: Lost) -> None:
+    def _lost(self, desk: Desk, job: Job, part: PartState, key: str, look: Lost) -> None:
         shop = self._shop
         first = self._first_lost.setdefault(key, shop.clock.monotonic())
         shop.again(desk.lanes.poll, key, look.error.code)
         if policy.lost_for_good(shop.tries(key), shop.clock.monotonic() - first):
             shop.drop(desk.lanes.poll, key)
-            shop.fail(job, look.error, "poll")
+            self._first_lost.pop(key, None)
+            if part.inherited:
+                self._of_no_use(desk, job, key, look.error)
+            else:
+                shop.fail(job, look.error, "poll")
 
     def _trouble(self, desk: Desk, key: str, error: ServiceError) -> None:
         """No answer about the part: it stays in flight and is looked at again."""

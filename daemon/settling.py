@@ -48,6 +48,8 @@ class Settlements:
             shop.again(lane, job.id, "submit.asking")
         else:
             if isinstance(answer, AskAgain):
+                # Only a look that was answered counts as the first of two.
+                self._first_asked.setdefault(part_key(job.id, index), shop.clock.monotonic())
                 shop.put(lane, job.id, answer.after_s, "submit.asking")
                 return
             self._first_asked.pop(part_key(job.id, index), None)
@@ -63,7 +65,7 @@ class Settlements:
             route=desk.route(job.folder),
             submitted_at=part.submitted_at,
             sha256=job.sha256 or "",
-            asked_for_s=now - self._first_asked.setdefault(part_key(job.id, index), now),
+            asked_for_s=now - self._first_asked.get(part_key(job.id, index), now),
         )
         return desk.provider.recover(intent)
 

@@ -20,6 +20,7 @@ from daemon.originals import Original
 from daemon.providers.base import (
     Absent,
     Accepted,
+    AskAgain,
     Attempt,
     Capabilities,
     Failed,
@@ -351,12 +352,12 @@ def test_what_was_paid_is_asked_for_before_it_is_paid_again(tmp_path: Path, serv
 
 
 def test_an_old_reference_that_is_of_no_use_is_no_failure(tmp_path: Path, service: Service) -> None:
-    """When the service no longer knows what was paid before, the file is submitted on its own."""
+    """When what was paid before has failed at the service, the file is submitted on its own."""
     service.look = lambda _ref: Running(word="working")
     _drop(tmp_path, "one")
     with _app(tmp_path, ", deadline: 10ms"):
         _until(lambda: _codes(tmp_path) == ["deadline.passed"])
-    service.look = lambda ref: Lost(error=LostError("provider.lost")) if ref == "ref-0" else None
+    service.look = lambda ref: Failed(error=RejectedError("provider.failed")) if ref == "ref-0" else None
     failed = tmp_path / "share/failed/fake/fr"
     (failed / "text 0.txt").rename(tmp_path / "share/inbox/fake/fr/text 0.txt")
     with _app(tmp_path):
@@ -557,7 +558,7 @@ def test_a_job_is_handed_over_by_one_thread_at_a_time(tmp_path: Path, service: S
         asked.append(ref)
         if ref == "ref-1" and len(asked) < 4:
             return Running(word="working")
-        return Lost(error=LostError("provider.lost"))
+        return Failed(error=RejectedError("provider.failed"))
 
     def slow_down(_part: Part) -> None:
         slow.wait(0.3)
@@ -648,3 +649,29 @@ def test_a_service_that_asks_for_time_gets_it(tmp_path: Path, service: Service) 
 
         assert due is not None
         assert 3000.0 < due - app.now() <= 3600.0
+
+
+def test_only_a_look_that_was_answered_counts_towards_an_absence(tmp_path: Path, service: Service) -> None:
+    """A look at the service's list that failed is none: the time between two looks begins with an answer."""
+    asked: list[float] = []
+    lost: list[str] = []
+
+    def lose_once(part: Part) -> None:
+        if not lost:
+            lost.append(part.attempt.sent_name)
+            raise UncertainError("submit.uncertain")
+
+    def recovery(intent: Intent) -> Recovery:
+        asked.append(intent.asked_for_s)
+        if len(asked) == 1:
+            raise TransientError("service.error")
+        return AskAgain(after_s=0.05) if len(asked) == 2 else Absent()
+
+    service.on_submit, service.recovery = lose_once, recovery
+    _drop(tmp_path, "one")
+    with _app(tmp_path) as app:
+        _until(lambda: _poked(app) and _results(tmp_path))
+
+    assert asked[:2] == [0.0, 0.0]
+    assert 0.0 < asked[2] < 2.0
+    assert len(service.submitted) == 1

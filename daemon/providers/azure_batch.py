@@ -12,6 +12,7 @@ from urllib.parse import quote, urlencode
 
 from daemon.errors import BlockedError, ServiceError, ThrottledError, TransientError
 from daemon.providers.azure_wire import (
+    SUCCEEDED,
     Document,
     Job,
     document_in,
@@ -115,7 +116,9 @@ class Batches:
             names = self._names(job.id)
             if any(f".{token}." in name for name in names):
                 return job.id, True
-            final = final and (bool(names) or job.ended)
+            # A batch that says it has translated something, and shows nothing, may be ours.
+            shows_all = bool(names) or (job.ended and not job.translated and job.word != SUCCEEDED)
+            final = final and shows_all
         return None, final
 
     def _names(self, batch: str) -> Collection[str]:

@@ -146,9 +146,12 @@ class GptTranslator(WholeDocuments):
     def _read(self, ref: str, state: str, body: Mapping[str, object], answer: Answer) -> Look:
         if state == "failed":
             status = body.get("statusCode")
+            # A business rule (402) stops the account too: the next file would meet the same.
+            blocked = status in (401, 402)
+            kind: type[ServiceError] = BlockedError if blocked else RejectedError
             return Failed(
-                error=RejectedError(
-                    "provider.failed",
+                error=kind(
+                    "account.blocked" if blocked else "provider.failed",
                     # `message` says only that the status was fetched.
                     said({"error": body.get("error")})[1],
                     provider_code=str(status) if isinstance(status, int) and 400 <= status < 1000 else None,
