@@ -79,13 +79,7 @@ class Engine:
 
     def _settle(self, desk: Desk) -> float | None:
         """What nobody knows is asked for, whatever the account's door and places."""
-        shop, lane = self._shop, desk.lanes.settle
-        for _ in range(self._free(desk, "settle")):
-            keys = shop.take(lane, 1)
-            if not keys:
-                break
-            self._start(desk, "settle", desk.controls, self._settlements.run, keys[0], keys)
-        return self._later(shop.next_due(lane))
+        return self._each(desk, "settle", desk.lanes.settle, desk.controls, self._settlements.run)
 
     def _submit(self, desk: Desk) -> float | None:
         shop, lane, account = self._shop, desk.lanes.submit, desk.account
@@ -126,15 +120,20 @@ class Engine:
         return self._later(shop.next_due(lane))
 
     def _finish(self, desk: Desk) -> float | None:
-        shop, lane = self._shop, desk.lanes.finish
-        if shop.away is not None:
+        if self._shop.away is not None:
             return None
-        for _ in range(self._free(desk, "finish")):
-            keys = shop.take(lane, 1)
+        return self._each(desk, "finish", desk.lanes.finish, desk.downloads, self._deliveries.finish)
+
+    def _each(
+        self, desk: Desk, what: str, lane: Agenda, pool: ThreadPoolExecutor, step: Callable[..., None]
+    ) -> float | None:
+        """Start a step for each job that is due, as far as the pool has threads."""
+        for _ in range(self._free(desk, what)):
+            keys = self._shop.take(lane, 1)
             if not keys:
                 break
-            self._start(desk, "finish", desk.downloads, self._deliveries.finish, keys[0], keys)
-        return self._later(shop.next_due(lane))
+            self._start(desk, what, pool, step, keys[0], keys)
+        return self._later(self._shop.next_due(lane))
 
     def _later(self, due: float | None) -> float | None:
         """What is due already waits for a place in a pool, and the end of a step wakes us."""
