@@ -76,6 +76,8 @@ class Engine:
         return min((moment for moment in moments if moment is not None), default=None)
 
     # -- the lanes ------------------------------------------------------------------------------------------
+    # Each lane says when it wants to be looked at again: the moment of its first entry, even one that has come
+    # meanwhile; None when it is empty, or when its threads are all at work and the end of a step wakes us.
 
     def _settle(self, desk: Desk) -> float | None:
         """What nobody knows is asked for, whatever the account's door and places."""
@@ -89,13 +91,12 @@ class Engine:
         for _ in range(min(room, self._free(desk, "submit"))):
             key = shop.peek(lane)
             if key is None:
-                break
+                return shop.next_due(lane)
             if not account.reserve(key):
                 return account.next_admission()
             shop.drop(lane, key)
             self._start(desk, "submit", desk.uploads, self._submissions.run, key, [key])
-        due = shop.next_due(lane)
-        return until if due is not None and not room else self._later(due)
+        return None if room or shop.next_due(lane) is None else until
 
     def _poll(self, desk: Desk) -> float | None:
         shop, lane = self._shop, desk.lanes.poll
@@ -104,10 +105,10 @@ class Engine:
             batch = desk.capabilities.poll_batch
             keys = shop.take(lane, batch, policy.slack(batch, desk.poll_every_s))
             if not keys:
-                break
+                return shop.next_due(lane)
             self._start(desk, "poll", desk.controls, self._polls.run, keys, keys)
         due = shop.next_due(lane)
-        return max(due, until) if due is not None and not room else self._later(due)
+        return None if room or due is None else max(due, until)
 
     def _fetch(self, desk: Desk) -> float | None:
         shop, lane = self._shop, desk.lanes.fetch
@@ -115,9 +116,9 @@ class Engine:
             batch = desk.capabilities.fetch_batch
             keys = shop.take(lane, batch, policy.slack(batch, policy.GATHER_S))
             if not keys:
-                break
+                return shop.next_due(lane)
             self._start(desk, "fetch", desk.downloads, self._deliveries.fetch, keys, keys)
-        return self._later(shop.next_due(lane))
+        return None
 
     def _finish(self, desk: Desk) -> float | None:
         if self._shop.away is not None:
@@ -131,13 +132,9 @@ class Engine:
         for _ in range(self._free(desk, what)):
             keys = self._shop.take(lane, 1)
             if not keys:
-                break
+                return self._shop.next_due(lane)
             self._start(desk, what, pool, step, keys[0], keys)
-        return self._later(self._shop.next_due(lane))
-
-    def _later(self, due: float | None) -> float | None:
-        """What is due already waits for a place in a pool, and the end of a step wakes us."""
-        return due if due is not None and due > self._shop.clock.monotonic() else None
+        return None
 
     def _reopen(self, desk: Desk) -> float | None:
         """A closed account is asked, at no cost, whether it would work again."""
