@@ -14,6 +14,7 @@ from daemon.cli.retry import retry as _retry
 from daemon.cli.running import check, once, run
 from daemon.cli.sandbox import HELP as SANDBOX_HELP
 from daemon.cli.sandbox import sandbox as _sandbox
+from daemon.cli.selftest import selftest as _selftest
 from daemon.cli.status import status as _status
 from daemon.cli.why import why as _why
 
@@ -45,6 +46,7 @@ def _main(
 
 app.command(rich_help_panel=_TRY, name="demo")(_demo)
 app.command(rich_help_panel=_TRY, help=SANDBOX_HELP, name="sandbox")(_sandbox)
+app.command(rich_help_panel=_TRY, name="selftest")(_selftest)
 app.command(rich_help_panel=_WORK)(run)
 app.command(rich_help_panel=_WORK)(once)
 app.command(rich_help_panel=_WORK)(check)
