@@ -23,6 +23,8 @@ from daemon.transport import Session
 TRANSFERS = 8
 CONTROLS = 4
 _MOST_ROUTES = 1000
+# langcodes fills what it knows of a tag in the sight of all threads, so only one may ask at a time.
+_ROUTING = threading.Lock()
 
 
 @dataclass(slots=True)
@@ -72,12 +74,13 @@ class Desk:
 
     def _find_route(self, folder: str) -> Route | UnknownLanguageError:
         try:
-            return route_for(
-                folder,
-                table=self.capabilities.languages,
-                listed=self.settings.languages,
-                default_source=self.settings.source_language,
-            )
+            with _ROUTING:
+                return route_for(
+                    folder,
+                    table=self.capabilities.languages,
+                    listed=self.settings.languages,
+                    default_source=self.settings.source_language,
+                )
         except UnknownLanguageError as error:
             return error
 
