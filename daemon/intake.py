@@ -33,8 +33,9 @@ from daemon.workshop import Workshop, enter
 
 _LONGEST = 3500
 """Bytes of a path below its language folder; the kernel takes 4095 for the whole."""
-_NOT_NOW = kernel.FOR_NOW | {errno.ENOENT, errno.ELOOP, errno.EPERM}
-"""Errors of an opening after which the next listing tells more: in trouble, gone, or no plain file any more."""
+_NOT_NOW = kernel.FOR_NOW | {errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.EPERM}
+"""Errors of an opening after which the next listing tells more: in trouble, gone, no plain file any more, or a
+folder on the way became something else."""
 
 
 class Intake:

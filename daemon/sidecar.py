@@ -68,17 +68,6 @@ def story(job: Job, *, kind: str, route: "Route | None") -> dict[str, object]:
 
 def job_of(data: bytes) -> str | None:
     """The job of a sidecar that was written here; None for any other content."""
-    found = _ours(data)
-    return found["job"] if found else None
-
-
-def is_for(data: bytes, base: str) -> bool:
-    """Whether this is a sidecar that was written here for a file of that name."""
-    found = _ours(data)
-    return found is not None and found.get("file") == _file_shown(base)
-
-
-def _ours(data: bytes) -> dict[str, Any] | None:
     try:
         found = json.loads(data)
     except (ValueError, RecursionError):
@@ -86,7 +75,8 @@ def _ours(data: bytes) -> dict[str, Any] | None:
         return None
     if not isinstance(found, dict) or found.get("schema") != SCHEMA or "what_happened" not in found:
         return None
-    return found if isinstance(found.get("job"), str) else None
+    job = found.get("job")
+    return job if isinstance(job, str) else None
 
 
 def _file_shown(base: str) -> str:

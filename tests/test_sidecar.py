@@ -129,12 +129,10 @@ def test_the_file_is_for_people(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["talk.mp4", "Übung.mp4", "b\udcffd.mp4", "a\nb.mp4", 'q"uote.mp4'])
 def test_our_own_sidecars_are_known(tmp_path: Path, name: str) -> None:
-    """By their content: whose job it is, and whose file."""
+    """By their content: it says whose job it is."""
     data = written(tmp_path, failed_job(name))
 
     assert sidecar.job_of(data) == "01hzy0000000000a"
-    assert sidecar.is_for(data, name)
-    assert not sidecar.is_for(data, f"other {name}")
 
 
 @pytest.mark.parametrize(
@@ -153,7 +151,7 @@ def test_our_own_sidecars_are_known(tmp_path: Path, name: str) -> None:
 )
 def test_other_files_are_not_ours(data: bytes) -> None:
     """A document that looks like a sidecar is translated like any other."""
-    assert (sidecar.job_of(data), sidecar.is_for(data, "x")) == (None, False)
+    assert sidecar.job_of(data) is None
 
 
 # -- what a service says --------------------------------------------------------------------------------------------

@@ -35,6 +35,7 @@ _OLE = b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1"
 
 _MOST_MEMBERS = 10_000
 _MOST_BYTES = 1 << 30  # of all members unpacked
+_MOST_READ = 1 << 25  # of the members that are read; what is made of them takes some twenty times as much
 _HIGHEST_RATIO = 200  # of a member over a mebibyte; text reaches 20 to 50
 _RATIO_FROM = 1 << 20
 
@@ -59,6 +60,7 @@ class Archive:
 
     def __init__(self, data: bytes) -> None:
         self._data = data
+        self._read = 0
         self._end, self._directory, size, count = _find_end(data)
         self._members = self._read_directory(self._directory + size, count)
         self._check_bounds()
@@ -68,8 +70,13 @@ class Archive:
         return iter(self._members)
 
     def read(self, name: str) -> bytes:
-        """Raises NotSegmentableError when the member is damaged or packed in a rare way."""
+        """Raises NotSegmentableError when the member is damaged or packed in a rare way, or all that is read is too
+        much to be taken apart in memory.
+        """
         member = self._members[name]
+        self._read += member.size
+        if self._read > _MOST_READ:
+            raise NotSegmentableError(f"there is more text up to {name} in the archive than in any document")
         packed = self._data[member.data : member.data + member.packed]
         if member.method == _STORED:
             content = packed
