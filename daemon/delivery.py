@@ -11,7 +11,6 @@ from contextlib import ExitStack
 from dataclasses import replace
 
 from daemon import disk, formats, messages, names, policy, sidecar
-from daemon.clock import seconds_between
 from daemon.desks import Desk
 from daemon.errors import (
     BlockedError,
@@ -156,9 +155,7 @@ class Deliveries:
             shop.record(job.id, "accepted", part=index, ref=job.parts[index].ref)
         # Counted apart: the look at the status in between may go well every time.
         shop.again(lane, key, error.code, counted_as=_fetching(key))
-        now = shop.clock.now()
-        since = seconds_between(job.parts[index].submitted_at or now, now)
-        if shop.tries(_fetching(key)) >= _ENOUGH_TRIES and since >= desk.settings.deadline:
+        if shop.tries(_fetching(key)) >= _ENOUGH_TRIES and shop.age(key) >= desk.settings.deadline:
             shop.drop(lane, key)
             words = error.provider_message or messages.render(error.code, error.facts)[0]
             shop.fail(job, RejectedError("result.unusable", words), "fetch")
@@ -170,7 +167,9 @@ class Deliveries:
         job = shop.journal.get(name)
         if job is None or job.state is not State.READY:
             return
-        if all(shop.spool.has(job.id, index) for index in range(len(job.parts))):
+        whole = all(shop.spool.has(job.id, index) for index in range(len(job.parts)))
+        # A crash may have come right before `banked` was durable.
+        if whole or (not desk.capabilities.assembles and shop.spool.has_result(job.id)):
             self.finish(desk, job.id, fetched)
 
     # -- bank, publish, put away ----------------------------------------------------------------------------

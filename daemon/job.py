@@ -5,7 +5,8 @@
        └─ refused ──┘            └──────────┘ result gone: ask again    failed (from any) ─► closed
 
 Each part has a state of its own; the job shows the least advanced. A part whose result was gone is `accepted`
-again; a submission known from an earlier attempt is `accepted` straight from `claimed` (`from`).
+again; a submission known from an earlier attempt is `accepted` straight from `claimed` (`from`); one that the
+service did not take after all is `refused` although it was accepted (`billed: false`).
 """
 
 from collections.abc import Callable, Mapping
@@ -74,6 +75,11 @@ class PartState:
     inherited: bool = False
     """The reference comes from an earlier job with the same bytes; or did, and was of no use."""
 
+    @property
+    def borrowed(self) -> bool:
+        """Whether its reference is still that of an earlier job: it was not yet submitted on its own."""
+        return self.inherited and not self.attempt
+
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Job:
@@ -131,14 +137,15 @@ class Job:
         return sum(costs) if costs else None
 
     @property
+    def failed_there(self) -> bool:
+        """The service itself called it, or one of its parts, failed."""
+        return self.error is not None and self.error.get("code") == "provider.failed"
+
+    @property
     def keeps_what_was_paid(self) -> bool:
-        """A failed job whose references may still give the result that was paid for."""
-        return (
-            (self.closed_as or self.state) is State.FAILED
-            and bool(self.refs)
-            and self.error is not None
-            and self.error.get("code") != "provider.failed"
-        )
+        """A failed job whose references may still give (some of) the result that was paid for."""
+        failed = (self.closed_as or self.state) is State.FAILED
+        return failed and len(self.refs) > (1 if self.failed_there else 0)
 
 
 def apply(job: Job | None, event: Event) -> Job:
@@ -241,11 +248,17 @@ def _accepted(job: Job, event: Event) -> Job:
 
 
 def _refused(job: Job, event: Event) -> Job:
-    """Not accepted; or, of a part that was inherited, not of any use any more."""
+    """Not accepted; or, of a part that was inherited, not of any use any more.
+
+    A part that the service has accepted goes back only where the service itself said later that it had not
+    begun and bills nothing (`billed: false`).
+    """
     part = _part(job, event, PartStage.SUBMITTING, PartStage.ACCEPTED, PartStage.READY)
-    if part.stage is not PartStage.SUBMITTING and not part.inherited:
+    after_all = part.stage is PartStage.ACCEPTED and event.data.get("billed") is False
+    if part.stage is not PartStage.SUBMITTING and not part.inherited and not after_all:
         raise IllegalMoveError("refused after it was accepted")
-    new = replace(part, stage=PartStage.NEW, submitted_at=None, accepted_at=None, ref=None)
+    cost = None if after_all else part.cost
+    new = replace(part, stage=PartStage.NEW, submitted_at=None, accepted_at=None, ref=None, cost=cost)
     return _with_part(job, event, new)
 
 

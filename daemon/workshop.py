@@ -58,6 +58,7 @@ class Workshop:
     """Told of every job that ends; called while the journal is locked, so it only takes note."""
     _tries: Counter[str] = field(default_factory=Counter)
     _at_work: set[tuple[str, str]] = field(default_factory=set)
+    _submitted: dict[str, float] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -79,6 +80,23 @@ class Workshop:
             change = after.occupied - (before.occupied if before else 0)
             if change:
                 desk.account.occupy(change)
+        self._note_submissions(before, after)
+
+    def _note_submissions(self, before: Job | None, after: Job) -> None:
+        """Keep the monotonic moments of submissions; those before this start are rebuilt from the stored time."""
+        for index, part in enumerate(after.parts):
+            key = part_key(after.id, index)
+            known = before.parts[index].submitted_at if before is not None and index < len(before.parts) else None
+            if not after.alive:
+                self._submitted.pop(key, None)
+            elif part.submitted_at is not None and part.submitted_at != known:
+                passed = seconds_between(part.submitted_at, self.clock.now())
+                self._submitted[key] = self.clock.monotonic() - passed
+
+    def age(self, key: str) -> float:
+        """Seconds since a part was submitted; 0 for one that was not. A wall clock that jumps changes nothing."""
+        submitted = self._submitted.get(key)
+        return self.clock.monotonic() - submitted if submitted is not None else 0.0
 
     # -- how a step ends ------------------------------------------------------------------------------------
 

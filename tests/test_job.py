@@ -370,6 +370,19 @@ def test_costs(steps: list[Step], cost: float | None) -> None:
         (lives.DELIVERED_LIFE, False),
         (lives.REJECTED_LIFE, False),
         ([claimed(), submitting(), accepted(), failed("provider.failed"), CLOSED], False),
+        (
+            [
+                claimed(),
+                submitting(0, 2),
+                accepted(0),
+                submitting(1, 2),
+                accepted(1),
+                failed("provider.failed"),
+                CLOSED,
+            ],
+            True,
+        ),
+        ([claimed(), submitting(0, 2), accepted(0), submitting(1, 2), failed("provider.failed"), CLOSED], False),
         ([claimed(), submitting(), failed("submit.uncertain"), CLOSED], False),
         ([claimed(), submitting(), accepted(), ready(), banked(), failed(), CLOSED], True),
         ([claimed(), inherited(), failed(), CLOSED], True),
@@ -377,5 +390,5 @@ def test_costs(steps: list[Step], cost: float | None) -> None:
     ],
 )
 def test_keeps_what_was_paid(steps: list[Step], keeps: bool) -> None:
-    """A failed job with references is worth asking again, unless the service itself called it failed."""
+    """A failed job with references is worth asking again, unless the service called the only one of them failed."""
     assert keeps == lived(steps).keeps_what_was_paid

@@ -11,10 +11,10 @@ that failed stay where they are; a lifecycle rule of the storage account clears 
 
 import contextlib
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import ClassVar
 from urllib.parse import urlencode
 
-from daemon import names
 from daemon.errors import (
     BlockedError,
     LostError,
@@ -25,28 +25,26 @@ from daemon.errors import (
 )
 from daemon.languages import LanguageTable, Route
 from daemon.originals import Original
-from daemon.providers import azure_entra
+from daemon.providers import azure_entra, azure_recovery
 from daemon.providers.answers import judge_check
 from daemon.providers.azure_batch import Batches, bears
 from daemon.providers.azure_languages import TARGETS
 from daemon.providers.azure_settings import Settings
 from daemon.providers.azure_storage import Blobs
-from daemon.providers.azure_wire import RUNNING, SUCCEEDED, Document, Job, entries_in, failure, fault_of
+from daemon.providers.azure_wire import RUNNING, SUCCEEDED, Document, Job, entries_in, failure, fault_of, no_access
 from daemon.providers.base import (
-    Absent,
     Accepted,
-    AskAgain,
     Attempt,
     Capabilities,
     Failed,
     Fetched,
-    Found,
     Intent,
     Look,
     Lost,
     Part,
     Ready,
     Recovery,
+    Refused,
     Running,
     Unknown,
 )
@@ -78,12 +76,9 @@ _BATCHED = frozenset(_MEDIA) | set(
 )
 _AT_ONCE_BYTES, _BATCHED_BYTES = 10_000_000, 40_000_000
 _BULK = 50
-# An absence is proven by two looks at the list this far apart.
-_APART_S = 60.0
-_SOON_S, _ASK_FOR_S = 5.0, 3600.0
+# Around the moment of a batch whose target existed, the one that wrote it is looked for.
+_WINDOW = timedelta(hours=1)
 _TAKEN = "TargetFileAlreadyExists"
-# What may be said of a list that cannot be had: asking again would not help.
-_NO_LIST = frozenset({400, 404, 405, 410})
 
 
 class Azure:
@@ -213,6 +208,8 @@ class Azure:
             return Running()
         if job.word == SUCCEEDED and document is not None and not document.ended:
             return Running(word=document.word, progress=document.progress)
+        if twins and document is None and job.locked_out:
+            return Refused(error=no_access(job.fault))
         return self._twin(ref, job, document) if twins else _failed(job, document)
 
     def _document(self, job: Job, token: str) -> Document | None:
@@ -231,7 +228,8 @@ class Azure:
         failed = _failed(job, document)
         found = None
         if failed.error.provider_code == _TAKEN and job.created is not None:
-            found, _ = self._batches.find(_token(ref), job.created, job.id)
+            begin, end = job.created - _WINDOW, job.created + _WINDOW
+            found = self._batches.find(_token(ref), begin, end, besides=job.id).batch
         if found is None:
             return failed
         other = f"{found}/{_name(ref)}"
@@ -261,24 +259,7 @@ class Azure:
                 self._blobs.forget(_name(ref))
 
     def recover(self, intent: Intent) -> Recovery:
-        if self._blobs is None:
-            return Unknown()
-        token = names.token(intent.attempt.job, intent.attempt.number)
-        try:
-            found, final = self._batches.find(token, intent.submitted_at)
-        except ServiceError as error:
-            if error.http_status in _NO_LIST:
-                return Unknown()
-            raise
-        if found is not None:
-            return Found(ref=f"{found}/{intent.attempt.sent_name}")
-        if not final and intent.asked_for_s < _ASK_FOR_S:
-            # Some batch has not begun, and may be the one.
-            return AskAgain(after_s=_SOON_S if intent.asked_for_s < _APART_S else _APART_S)
-        if intent.asked_for_s < _APART_S:
-            return AskAgain(after_s=_APART_S - intent.asked_for_s)
-        # Without its source this was no batch of ours: it may have gone before storage was configured.
-        return Absent() if final and self._blobs.holds(intent.attempt.sent_name) else Unknown()
+        return Unknown() if self._blobs is None else azure_recovery.recover(self._batches, self._blobs, intent)
 
     def check(self) -> None:
         query = urlencode({"api-version": self._settings.api_version, "type": "document"})

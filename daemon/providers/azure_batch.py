@@ -6,7 +6,9 @@ is taken.
 
 import threading
 from collections.abc import Collection, Iterator, Mapping
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import chain
 from typing import Any
 from urllib.parse import quote, urlencode
 
@@ -20,6 +22,7 @@ from daemon.providers.azure_wire import (
     fault_of,
     job_id,
     job_in,
+    moment_of,
     moment_text,
     next_page,
 )
@@ -27,8 +30,6 @@ from daemon.replies import Answer
 from daemon.transport import Session
 
 BATCHES = "/translator/document/batches"
-# Two clocks may differ; a batch this far from its submission is another one.
-_WINDOW = timedelta(hours=1)
 _MOST_PAGES = 200
 _MOST_KNOWN = 10_000
 
@@ -36,6 +37,17 @@ _MOST_KNOWN = 10_000
 def bears(document: Document, token: str) -> bool:
     """Whether a document's source was called after this attempt."""
     return f".{token}." in document.name
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Search:
+    """What a list of batches has brought."""
+
+    batch: str | None
+    final: bool
+    """False where none was found and some batch has not shown its documents yet."""
+    now: datetime | None
+    """What time it is by the service's own clock, if it says so."""
 
 
 class Batches:
@@ -66,7 +78,7 @@ class Batches:
         if not self._bulk:
             return found
         try:
-            for job in self._list({"ids": ",".join(ids)}):
+            for job in chain.from_iterable(map(_jobs_in, self._pages({"ids": ",".join(ids)}))):
                 if job.id not in ids:
                     self._bulk = False
                     break
@@ -100,26 +112,31 @@ class Batches:
             if len(self._sources) > _MOST_KNOWN:
                 del self._sources[next(iter(self._sources))]
 
-    def find(self, token: str, moment: datetime, besides: str = "") -> tuple[str | None, bool]:
-        """The batch whose source bears this token, submitted about this moment; and whether the answer is final.
+    def find(self, token: str, begin: datetime, end: datetime | None = None, *, besides: str = "") -> Search:
+        """The batch whose source bears this token, created between two moments of the service's clock.
 
-        Not final is an answer without a batch while some batch does not show its documents yet. Raises
-        ServiceError; also when the list has no end, because then nothing is proven.
+        Without `end`: until now. Raises ServiceError; also when the list has no end, because then nothing is proven.
         """
-        begin, end = moment - _WINDOW, moment + _WINDOW
-        filters = {"createdDateTimeUtcStart": moment_text(begin), "createdDateTimeUtcEnd": moment_text(end)}
-        jobs = [job for job in self._list(filters) if job.created is None or begin <= job.created <= end]
+        filters = {"createdDateTimeUtcStart": moment_text(begin)}
+        if end is not None:
+            filters["createdDateTimeUtcEnd"] = moment_text(end)
+        jobs: list[Job] = []
+        now: datetime | None = None
+        for page in self._pages(filters):
+            jobs += _jobs_in(page)
+            now = now or moment_of(page)
+        likely = begin if end is None else begin + (end - begin) / 2
         final = True
-        for job in sorted(jobs, key=lambda job: abs((job.created or moment) - moment)):
-            if job.id == besides:
+        for job in sorted(jobs, key=lambda job: abs((job.created or likely) - likely)):
+            if job.id == besides or not _within(job.created, begin, end):
                 continue
             names = self._names(job.id)
             if any(f".{token}." in name for name in names):
-                return job.id, True
+                return Search(batch=job.id, final=True, now=now)
             # A batch that says it has translated something, and shows nothing, may be ours.
             shows_all = bool(names) or (job.ended and not job.translated and job.word != SUCCEEDED)
             final = final and shows_all
-        return None, final
+        return Search(batch=None, final=final, now=now)
 
     def _names(self, batch: str) -> Collection[str]:
         known = self._sources.get(batch)
@@ -129,16 +146,15 @@ class Batches:
                 self.remember(batch, known)
         return known
 
-    def _list(self, filters: Mapping[str, str]) -> Iterator[Job]:
-        """The batches of a list, page by page, as far as they are wanted. Raises ServiceError."""
+    def _pages(self, filters: Mapping[str, str]) -> Iterator[Answer]:
+        """The pages of a list of batches, as far as they are wanted. Raises ServiceError."""
         query: str | None = urlencode({"api-version": self._api_version, **filters}, safe=",")
         for _ in range(_MOST_PAGES):
             answer = self._get(f"{BATCHES}?{query}")
             body = answer.json()
-            entries = entries_in(body)
-            if answer.status != 200 or entries is None:
+            if answer.status != 200 or entries_in(body) is None:
                 raise fault_of(answer, submit=False)
-            yield from (job for job in map(job_in, entries) if job is not None)
+            yield answer
             query = next_page(body, self._api_version)
             if query is None:
                 return
@@ -149,6 +165,15 @@ class Batches:
 
     def _get(self, path: str) -> Answer:
         return self._session.call("status", "GET", path)
+
+
+def _jobs_in(page: Answer) -> list[Job]:
+    return [job for job in map(job_in, entries_in(page.json()) or ()) if job is not None]
+
+
+def _within(moment: datetime | None, begin: datetime, end: datetime | None) -> bool:
+    """Whether a batch belongs into a list, also one of a service that does not filter; when in doubt it does."""
+    return moment is None or (begin <= moment and (end is None or moment <= end))
 
 
 def _step(batch: str) -> str:

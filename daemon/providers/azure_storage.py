@@ -5,11 +5,14 @@ the same bytes. The names lie below `in/` and `out/`, so that both containers ma
 """
 
 import re
+from dataclasses import dataclass
+from datetime import datetime
 from urllib.parse import parse_qs, urlsplit
 
 from daemon import names
 from daemon.errors import BlockedError, LostError, ServiceError, TransientError
 from daemon.originals import Original
+from daemon.providers.azure_wire import moment_in, moment_of, moment_text
 from daemon.replies import Answer
 from daemon.settings import Model, Secret
 from daemon.spool import Sink
@@ -25,6 +28,9 @@ _VERSION = {"x-ms-version": "2021-12-02"}
 _WRITE = {**_VERSION, "x-ms-blob-type": "BlockBlob", "content-type": "application/octet-stream"}
 _HTTP = re.compile(r"https?")
 _MOST_RESULT = 2_000_000_000
+# "Create SAS tokens": the service wants reading and listing at the source, writing and listing at the target. The
+# rest is ours: we write, look for and delete originals, fetch and delete translations.
+_PERMITS = {"r": "reading", "w": "writing", "d": "deleting", "l": "listing"}
 
 
 class Storage(Model):
@@ -35,6 +41,17 @@ class Storage(Model):
 
     source: Secret
     target: Secret
+
+
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Uploaded:
+    """An original in its container: when it came there, and what time it is, both by the storage's own clock.
+
+    None is what the storage does not tell. Real ones do (`x-ms-creation-time`, `Date`).
+    """
+
+    at: datetime | None
+    now: datetime | None
 
 
 class Blobs:
@@ -54,45 +71,58 @@ class Blobs:
 
     def put(self, name: str, document: Original) -> None:
         """Upload an original; repeatable. Raises TransientError and BlockedError, and what reading it raises."""
-        answer = self._session.store(self.source(name), document, _WRITE)
+        address = self.source(name)
+        answer = self._session.store(address, document, _WRITE)
         if answer.status != 201:
-            raise _fault(answer, "storage.source")
+            raise _fault(answer, "storage.source", address)
 
-    def holds(self, name: str) -> bool:
-        """Whether an original was uploaded and is still there. Raises TransientError and BlockedError."""
-        answer = self._session.outside("HEAD", self.source(name), _VERSION)
+    def uploaded(self, name: str) -> Uploaded | None:
+        """The original if it was uploaded and is still there. Raises TransientError and BlockedError."""
+        address = self.source(name)
+        answer = self._session.outside("HEAD", address, _VERSION)
         if answer.status not in (200, 404):
-            raise _fault(answer, "storage.source")
-        return answer.status == 200
+            raise _fault(answer, "storage.source", address)
+        found = Uploaded(at=moment_of(answer, "x-ms-creation-time"), now=moment_of(answer))
+        return found if answer.status == 200 else None
 
     def fetch(self, name: str, sink: Sink) -> str:
         """Download a translation; returns its extension. Raises LostError when it is not there."""
-        answer = self._session.download(self.target(name), sink, most=_MOST_RESULT)
+        address = self.target(name)
+        answer = self._session.download(address, sink, most=_MOST_RESULT)
         if answer.status == 404:
             raise LostError("result.gone", "no such blob", provider_code=_code(answer), http_status=404)
         if answer.status != 200:
-            raise _fault(answer, "storage.target")
+            raise _fault(answer, "storage.target", address)
         return names.extension(_translated(name))
 
     def forget(self, name: str) -> None:
         """Delete an original and its translation; repeatable. Raises the first error after trying both."""
         errors: list[ServiceError] = []
-        for address, setting in ((self.source, "storage.source"), (self.target, "storage.target")):
+        for address_of, setting in ((self.source, "storage.source"), (self.target, "storage.target")):
             try:
-                answer = self._session.outside("DELETE", address(name), _VERSION)
+                address = address_of(name)
+                answer = self._session.outside("DELETE", address, _VERSION)
                 if answer.status not in (200, 202, 404):
-                    raise _fault(answer, setting)
+                    raise _fault(answer, setting, address)
             except ServiceError as error:
                 errors.append(error)
         if errors:
             raise errors[0]
 
     def check(self) -> None:
-        """Look for blobs that cannot be there. Raises BlockedError when a signature is refused."""
+        """Read what the signatures permit, then look for blobs that cannot be there.
+
+        Raises BlockedError when a signature lacks a letter, has ended or is refused, TransientError when the
+        storage does not answer.
+        """
         for address, setting in ((self.source("none"), "storage.source"), (self.target("none"), "storage.target")):
+            lacking = _lacking(address)
+            if lacking:
+                raise BlockedError("account.blocked", f"{setting}: its signature (SAS) does not permit {lacking}")
             answer = self._session.outside("HEAD", address, _VERSION)
-            if answer.status not in (200, 404) or _code(answer) == "ContainerNotFound":
-                raise _fault(answer, setting)
+            missing = _code(answer) == "ContainerNotFound"
+            if answer.status not in (200, 404) or missing or _ended(answer, address):
+                raise _fault(answer, setting, address)
 
     def _address(self, secret: Secret, setting: str, path: str) -> str:
         """The address of a blob; its host is one that the administrator wrote, and therefore permitted."""
@@ -126,13 +156,33 @@ def _code(answer: Answer) -> str | None:
     return answer.headers.get("x-ms-error-code")
 
 
-def _fault(answer: Answer, setting: str) -> ServiceError:
+def _signed(address: str, key: str) -> str | None:
+    """What a signature says in the open; with a stored access policy (`si`) less of it stands there."""
+    return parse_qs(urlsplit(address).query).get(key, [None])[0]
+
+
+def _lacking(address: str) -> str:
+    """What a signature would have to permit, and does not; where a stored policy says it, nobody can tell here."""
+    permitted = _signed(address, "sp")
+    lacking = [letter for letter in _PERMITS if permitted is not None and letter not in permitted]
+    named = ", ".join(f"{_PERMITS[letter]} ({letter})" for letter in lacking)
+    return f"{named}: sp= has to hold {''.join(_PERMITS)}" if named else ""
+
+
+def _ended(answer: Answer, address: str) -> str:
+    """When a signature ended, if it has: by the clock of the storage, which is the one that counts."""
+    now, end = moment_of(answer), moment_in(_signed(address, "se"))
+    return moment_text(end) if now is not None and end is not None and end <= now else ""
+
+
+def _fault(answer: Answer, setting: str, address: str) -> ServiceError:
     """Storage is an account's matter: what it refuses, it refuses to every document."""
-    status, code = answer.status, _code(answer)
-    if status in (408, 409, 429) or status >= 500 or status < 400:
-        kind: type[ServiceError] = TransientError
-        word = "service.error"
-    else:
-        kind, word = BlockedError, "account.blocked"
+    status, code, ended = answer.status, _code(answer), _ended(answer, address)
     words = f"{setting}: HTTP {status}{f' {code}' if code else ''}"
+    kind: type[ServiceError] = BlockedError
+    word = "account.blocked"
+    if status in (408, 409, 429) or status >= 500 or (status < 400 and not ended):
+        kind, word = TransientError, "service.error"
+    elif ended:
+        words = f"{setting}: its signature (SAS) ended at {ended} and has to be renewed"
     return kind(word, words, provider_code=code, http_status=status, retry_after_s=answer.retry_after_s)

@@ -7,6 +7,7 @@ import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
@@ -18,12 +19,13 @@ SUCCEEDED = "succeeded"
 RUNNING = frozenset({"notstarted", "running", "cancelling", "canceling"})
 # `Cancelled` is what the service says, `Canceled` what seed 003 says.
 _CANCELLED = frozenset({"cancelled", "canceled"})
-_ENDED = frozenset({SUCCEEDED, "failed", "validationfailed"}) | _CANCELLED
+_INVALID = "validationfailed"
+_ENDED = frozenset({SUCCEEDED, "failed", _INVALID}) | _CANCELLED
 _ID = re.compile(r"[0-9a-f]{8}-(?:[0-9a-f]{4}-){3}[0-9a-f]{12}", re.IGNORECASE)
 _SIGNED = re.compile(r"(https?://[^\s?\"']+)\?[^\s\"']+")
 _LARGEST = 10**15
-# Said of every document alike: the containers' signatures, not this file, are wrong.
-_ACCESS = frozenset({"InvalidDocumentAccessLevel", "InvalidTargetDocumentAccessLevel"})
+# Said of every document alike: the containers' signatures, not this file, are wrong; with the setting that each is.
+_ACCESS = {"InvalidDocumentAccessLevel": "storage.source", "InvalidTargetDocumentAccessLevel": "storage.target"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -51,6 +53,14 @@ class Job:
     @property
     def ended(self) -> bool:
         return self.word in _ENDED
+
+    @property
+    def locked_out(self) -> bool:
+        """Whether the service did not get at the containers and so never began; and says that it charges nothing.
+
+        Seen in traffic: 202 also for containers that it cannot reach, and ValidationFailed some seconds later.
+        """
+        return self.word == _INVALID and self.fault.code in _ACCESS and not self.translated and self.cost == 0
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -99,7 +109,7 @@ def job_in(body: Any, asked: str = "", again_s: float | None = None) -> Job | No
     return Job(
         id=found.lower(),
         word=word.strip().lower(),
-        created=_moment(body.get("createdDateTimeUtc")),
+        created=moment_in(body.get("createdDateTimeUtc")),
         translated=(_number(summary.get("success")) or 0.0) > 0,
         cost=_number(summary.get("totalCharacterCharged")),
         fault=_fault_in(body.get("error")),
@@ -142,6 +152,26 @@ def next_page(body: Mapping[str, Any], api_version: str) -> str | None:
     return query if "api-version" in parse_qs(query) else f"{query}&{urlencode({'api-version': api_version})}"
 
 
+def moment_in(text: Any) -> datetime | None:
+    """A moment of these times, which there is room around; others are none. Without a zone it is UTC."""
+    try:
+        moment = datetime.fromisoformat(text)
+    except (TypeError, ValueError):
+        return None
+    return _of_these_times(moment)
+
+
+def moment_of(answer: Answer, header: str = "date") -> datetime | None:
+    """The moment that a header tells, as HTTP writes them; None when it tells none.
+
+    `Date` is the answering side's own clock, which knows nothing of ours.
+    """
+    try:
+        return _of_these_times(parsedate_to_datetime(answer.headers.get(header, "")))
+    except (TypeError, ValueError, OverflowError):
+        return None
+
+
 def moment_text(moment: datetime) -> str:
     """A moment as the filters of lists take it."""
     return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -159,8 +189,10 @@ def fault_of(answer: Answer, *, submit: bool) -> ServiceError:
     kind = fault(answer, submit=submit, documented=documented)
     message, status = told.message or kind.provider_message, answer.status
     made, code = type(kind), kind.code
-    if submit and documented and (status == 404 or told.code in _ACCESS):
-        # The address or the containers are wrong: that is no fault of the file.
+    if submit and told.code in _ACCESS and 400 <= status < 500:
+        return no_access(told, status)
+    if submit and documented and status == 404:
+        # The address is wrong: that is no fault of the file.
         made, code = BlockedError, "account.blocked"
     elif not submit and status == 503 and answer.retry_after_s is not None:
         made, code = ThrottledError, "account.throttled"
@@ -172,6 +204,14 @@ def fault_of(answer: Answer, *, submit: bool) -> ServiceError:
         retry_after_s=answer.retry_after_s,
         facts=kind.facts,
     )
+
+
+def no_access(told: Fault, status: int | None = None) -> BlockedError:
+    """The service cannot get at a container: which one, and what to do. Nothing of it is a fault of the file."""
+    setting = _ACCESS.get(told.code or "", "storage")
+    said = (told.message or told.code or "no access").rstrip(".")
+    words = f"{setting}: {said}; renew its signature (SAS) with sp=rwdl, and let the service reach the storage"
+    return BlockedError("account.blocked", words, provider_code=told.code, http_status=status)
 
 
 def failure(word: str, told: Fault, otherwise: str) -> RejectedError:
@@ -209,10 +249,5 @@ def _number(value: Any) -> float | None:
     return float(value)
 
 
-def _moment(text: Any) -> datetime | None:
-    """A moment of these times, which there is room around; others are none."""
-    try:
-        moment = datetime.fromisoformat(text)
-    except (TypeError, ValueError):
-        return None
+def _of_these_times(moment: datetime) -> datetime | None:
     return moment.replace(tzinfo=moment.tzinfo or UTC) if 2000 <= moment.year <= 2200 else None

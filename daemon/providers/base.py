@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Protocol
 
-from daemon.errors import ServiceError
+from daemon.errors import BlockedError, ServiceError
 from daemon.languages import LanguageTable, Route
 from daemon.originals import Original
 from daemon.settings import ProviderSettings, Rate
@@ -56,6 +56,8 @@ class Attempt:
     number: int
     sent_name: str
     """`<stem>.<job>-<attempt>.<ext>`: the token that recovery matches, and nothing else."""
+    accepted: tuple[str | None, ...] = ()
+    """The references of the parts that the service has taken already, by index."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -67,6 +69,10 @@ class Part:
     document: Original
     route: Route
     attempt: Attempt
+    mark: str = ""
+    """Stands in every reference of this very part: what is cut in another way has another one. Empty where a
+    document is always cut in the same way, or not at all.
+    """
     payload: Any = None
 
 
@@ -109,7 +115,18 @@ class Lost:
     error: ServiceError
 
 
-Look = Running | Ready | Failed | Lost
+@dataclass(frozen=True, kw_only=True, slots=True)
+class Refused:
+    """The service did not take the part after all, and says so itself: proven that nothing was begun or billed.
+
+    That is the account's matter and not the file's: the part is submitted again, under its next attempt, when
+    the account is open.
+    """
+
+    error: BlockedError
+
+
+Look = Running | Ready | Failed | Lost | Refused
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -179,7 +196,8 @@ class Provider(Protocol):
     def prepare(self, document: Original, route: Route, attempt: Attempt) -> Sequence[Part]:
         """Cut the document into billable parts; most return one.
 
-        Free of charge and repeatable: the same document gives the same parts. Raises RejectedError when the
+        Free of charge and repeatable: the same document gives the same parts, and one of which parts are
+        accepted goes on as it was cut for them, whatever the settings say now. Raises RejectedError when the
         document cannot be sent at all; TransientError and BlockedError when preparing needs the network.
         """
 
@@ -212,7 +230,10 @@ class Provider(Protocol):
         """
 
     def clean_up(self, refs: Iterable[str]) -> None:
-        """Remove what the service keeps for us; after `banked`; repeatable; a failure fails no job."""
+        """Remove what the service keeps for us; repeatable; a failure fails no job.
+
+        Called after `banked`, for failed jobs whose references are of no use, and after a part was `Refused`.
+        """
 
     def recover(self, intent: Intent) -> Recovery:
         """Ask the service what became of a submission, by the name token alone."""

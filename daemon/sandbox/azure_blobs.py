@@ -2,7 +2,7 @@
 
 Just enough of the real one that documents can travel through it: PUT, GET, HEAD and DELETE of whole blobs, by an
 address with a signature. `sig` has to begin with `sandbox`, `sp` has to hold the letter of what is done (`r`,
-`w`, `d`); a container is there as soon as somebody writes into it.
+`w`, `d`), `se` must not have passed where it is given; a container is there as soon as somebody writes into it.
 
 `read` and `write` are how the service gets at documents, here or at any other storage: over HTTP, by the signed
 addresses that it was given.
@@ -11,6 +11,7 @@ addresses that it was given.
 import uuid
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from email.utils import formatdate
 from http.client import HTTPException
 from pathlib import Path
@@ -61,7 +62,7 @@ class Blobs:
     async def handle(self, request: Request) -> Response:
         """Any request for a blob."""
         query, method = request.query_params, request.method
-        if not query.get("sig", "").startswith("sandbox"):
+        if not query.get("sig", "").startswith("sandbox") or self._over(query.get("se")):
             return _refused(403, "AuthenticationFailed", "Server failed to authenticate the request.")
         if _LETTERS[method] not in query.get("sp", ""):
             return _refused(403, "AuthorizationPermissionMismatch", "This request is not authorized.")
@@ -78,6 +79,16 @@ class Blobs:
             return Response(status_code=202, headers=_VERSION)
         # What a token in the document's name wants of a download holds here, too.
         return download(job, blob.path, blob.media_type) if job else _whole(blob)
+
+    def _over(self, end: str | None) -> bool:
+        """Whether a signature has ended, or says so in a way that nobody can read."""
+        if end is None:
+            return False
+        try:
+            moment = datetime.fromisoformat(end)
+        except ValueError:
+            return True
+        return moment.replace(tzinfo=moment.tzinfo or UTC).timestamp() <= self._house.wall()
 
     async def _put(self, request: Request, name: str) -> Response:
         if request.headers.get("x-ms-blob-type") != "BlockBlob":
@@ -107,7 +118,8 @@ def _whole(blob: _Blob) -> Response:
 
 def _facts(blob: _Blob) -> dict[str, str]:
     changed = formatdate(blob.changed, usegmt=True)
-    return {**_VERSION, "etag": blob.tag, "last-modified": changed, "x-ms-blob-type": "BlockBlob"}
+    moments = {"last-modified": changed, "x-ms-creation-time": changed}
+    return {**_VERSION, **moments, "etag": blob.tag, "x-ms-blob-type": "BlockBlob"}
 
 
 def _refused(status: int, code: str, message: str) -> Response:

@@ -6,14 +6,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 from pathlib import Path
 from typing import Any, Self
+from urllib.parse import parse_qs, urlsplit
 
 import httpx
 import pytest
 from pydantic import ValidationError
 
-from daemon import names
+from daemon import config, names
 from daemon.accounts import Account
 from daemon.clock import SystemClock
 from daemon.errors import (
@@ -25,6 +27,7 @@ from daemon.errors import (
     UncertainError,
 )
 from daemon.languages import Route, UnknownLanguageError, route_for
+from daemon.log import redact
 from daemon.originals import Original
 from daemon.providers import azure_entra
 from daemon.providers.azure import Azure
@@ -41,6 +44,7 @@ from daemon.providers.base import (
     Lost,
     Ready,
     Recovery,
+    Refused,
     Running,
     Unknown,
 )
@@ -205,6 +209,38 @@ def test_key_and_region_go_into_their_headers() -> None:
         "ocp-apim-subscription-key": "a-key",
         "ocp-apim-subscription-region": "westeurope",
     }
+
+
+def test_region_is_no_secret(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Of what goes into the headers the key alone is taken out of the service's words."""
+    key = "0123456789-key-of-the-resource"
+    words = f"The key {key} is of another region than westeurope."
+    with (
+        RawServer(answer(401, {"error": {"code": "401", "message": words}})) as server,
+        Desk(sandbox, tmp_path, "region", base_url=server.origin, api_key=key, region="westeurope") as desk,
+        pytest.raises(BlockedError) as caught,
+    ):
+        desk.provider.check()
+
+    assert caught.value.provider_message == "The key [redacted] is of another region than westeurope."
+
+
+def test_log_knows_signatures_by_themselves(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also without the address before them, and decoded, signatures of containers are shown by no log."""
+    query = "sv=2021-12-02&sp=rwdl&sig=c2lnbmF0dXJl%2Fof+the%2Bbox%3D"
+    monkeypatch.setenv("AZURE_TEST_BOX", f"https://acct.blob.core.windows.net/box?{query}")
+    (tmp_path / "config.yaml").write_text(
+        f"root: {tmp_path}/share\nstate: {tmp_path}/state\nproviders:\n  azure:\n    base_url: {ENDPOINT}\n"
+        "    api_key: what?is=this-key\n    storage: {source: {env: AZURE_TEST_BOX}, target: {env: AZURE_TEST_BOX}}\n"
+    )
+    known = config.secret_values(config.load(tmp_path / "config.yaml"))
+    told = [
+        redact(text, known)
+        for text in (query, "it was c2lnbmF0dXJl/of+the+box=", "it was c2lnbmF0dXJl%2fof%2bthe%2bbox%3d", "is=this-key")
+    ]
+
+    assert told == ["[redacted]", "it was [redacted]", "it was [redacted]", "is=this-key"]
+    assert "what?is=this-key" in known
 
 
 def test_version_is_in_every_request(sandbox: Sandbox, tmp_path: Path) -> None:
@@ -402,6 +438,61 @@ def test_existing_target_leads_to_the_earlier_batch(desk: Desk) -> None:
     assert isinstance(first, Ready)
     assert again != ref
     assert told == Ready(ref=f"{batch}/{name}", cost=first.cost)
+
+
+NO_ACCESS = {"code": "InvalidRequest", "innerError": {"code": "InvalidDocumentAccessLevel", "message": "No access."}}
+NOTHING = {"total": 0, "success": 0, "totalCharacterCharged": 0}
+
+
+def batch_as_told(sandbox: Sandbox, folder: Path, **told: Any) -> Any:
+    """The look at a batch whose status has these fields, and which lists no document."""
+    body = {"id": EARLY, "status": "ValidationFailed", "summary": NOTHING, "error": NO_ACCESS} | told
+
+    def script(exchange: Exchange) -> None:
+        answer(200, {"value": []} if "/documents" in exchange.target else body)(exchange)
+
+    with RawServer(script) as server, Desk(sandbox, folder, "told", base_url=server.origin) as desk:
+        ref = f"{EARLY}/note.{JOB}-1.txt"
+        return desk.provider.poll([ref])[ref]
+
+
+@pytest.mark.parametrize(
+    ("code", "setting"),
+    [
+        ("InvalidDocumentAccessLevel", "storage.source"),
+        ("InvalidTargetDocumentAccessLevel", "storage.target"),
+    ],
+)
+def test_batch_that_could_not_reach_its_containers_was_not_taken(
+    sandbox: Sandbox, tmp_path: Path, code: str, setting: str
+) -> None:
+    """It is the account's matter: which container, what the service says, and what to do about it."""
+    error = {"code": "InvalidRequest", "innerError": {"code": code, "message": "Cannot access it."}}
+    look = batch_as_told(sandbox, tmp_path, error=error)
+
+    assert isinstance(look, Refused)
+    assert (look.error.code, look.error.provider_code) == ("account.blocked", code)
+    assert look.error.provider_message == (
+        f"{setting}: Cannot access it; renew its signature (SAS) with sp=rwdl, and let the service reach the storage"
+    )
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"status": "Failed"},
+        {"status": "Cancelled"},
+        {"summary": {**NOTHING, "totalCharacterCharged": 12}},
+        {"summary": {**NOTHING, "success": 1}},
+        {"summary": {"total": 0}},
+        {"summary": None},
+        {"error": {"code": "InvalidRequest", "message": "Something else."}},
+        {"error": None},
+    ],
+)
+def test_batch_that_may_have_cost_something_has_failed(sandbox: Sandbox, tmp_path: Path, told: dict[str, Any]) -> None:
+    """Only a failed validation for want of access, with nothing charged by its own word, is submitted again."""
+    assert isinstance(batch_as_told(sandbox, tmp_path, **told), Failed)
 
 
 @pytest.mark.parametrize(("word", "expected"), [("Succeeded", Ready), ("Running", Running), ("Failed", Failed)])
@@ -606,16 +697,116 @@ def test_absence_without_a_source_proves_nothing(desk: Desk) -> None:
     assert desk.recover(desk.attempt("note.txt"), 60.0) == Unknown()
 
 
-def test_batches_of_another_time_are_not_looked_into(desk: Desk) -> None:
-    """Only batches about the moment of the submission are candidates."""
+def test_absence_is_not_proven_by_a_success_that_hides_its_document(desk: Desk) -> None:
+    """A batch that has succeeded and lists nothing may have translated ours: asked again, and never resubmitted."""
+    attempt = desk.attempt("note~http-503.txt")
+    with pytest.raises(UncertainError):
+        desk.submit("~http-503", attempt=attempt)
+    other = desk.ref("~unlisted")
+    look = desk.provider.poll([other])[other]
+    early = Desk(desk.sandbox, desk.folder, desk.key.removeprefix("sandbox-"))
+    told = [early.recover(attempt, seconds) for seconds in (0.0, 60.0, 3600.0)]
+    early.__exit__()
+
+    assert isinstance(look, Failed)
+    assert told == [AskAgain(after_s=5.0), AskAgain(after_s=60.0), Unknown()]
+
+
+SKEWS = [timedelta(hours=hours) for hours in (-30000, -2, 0, 2, 30000)]
+
+
+@pytest.mark.parametrize("skew", SKEWS, ids=str)
+def test_wrong_clock_of_ours_hides_no_batch(desk: Desk, skew: timedelta) -> None:
+    """However wrong the moment of the submission is by our own clock, what was taken is found, and is not absent."""
     attempt = desk.attempt("note~lost.txt")
     with pytest.raises(UncertainError):
         desk.submit("~lost", attempt=attempt)
-    before = desk.asked()
-    told = desk.recover(attempt, 60.0, submitted_at=datetime.now(UTC) - timedelta(hours=2))
+    lost = desk.sandbox.ledger()[-1]["remote_id"]
+    told = desk.recover(attempt, 60.0, submitted_at=datetime.now(UTC) + skew)
 
-    assert told == Absent()
-    assert desk.asked() - before == 1
+    assert told == Found(ref=f"{lost}/{attempt.sent_name}")
+
+
+@pytest.mark.parametrize("skew", SKEWS, ids=str)
+def test_wrong_clock_of_ours_hinders_no_proof(desk: Desk, skew: timedelta) -> None:
+    """What was never taken is absent all the same: the clocks of storage and service prove it."""
+    attempt = desk.attempt("note~http-503.txt")
+    with pytest.raises(UncertainError):
+        desk.submit("~http-503", attempt=attempt)
+
+    assert desk.recover(attempt, 60.0, submitted_at=datetime.now(UTC) + skew) == Absent()
+
+
+def dated(skew: timedelta = timedelta()) -> dict[str, str]:
+    return {"date": format_datetime(datetime.now(UTC) + skew, usegmt=True)}
+
+
+@pytest.mark.parametrize(
+    ("skew", "expected"),
+    [
+        (timedelta(seconds=20), Absent()),
+        (timedelta(seconds=-20), Absent()),
+        (timedelta(minutes=3), Unknown()),
+        (timedelta(minutes=-3), Unknown()),
+        (timedelta(days=-400), Unknown()),
+        (None, Unknown()),
+        ("yesterday", Unknown()),
+    ],
+)
+def test_clocks_of_the_service_and_the_storage_have_to_agree(
+    sandbox: Sandbox, tmp_path: Path, skew: timedelta | str | None, expected: Recovery
+) -> None:
+    """An empty list proves an absence only by a clock that agrees with the one which dates the upload."""
+    with (
+        RawServer(answer(503)) as server,
+        Desk(sandbox, tmp_path, "clocks", base_url=server.origin) as desk,
+    ):
+        attempt = desk.attempt("note.txt")
+        with pytest.raises(UncertainError):
+            desk.submit(attempt=attempt)
+        headers = dated(skew) if isinstance(skew, timedelta) else {"date": skew} if skew else {}
+        server.script = answer(200, {"value": []}, headers)
+        told = desk.recover(attempt, 60.0)
+        query = parse_qs(urlsplit(server.requests[-1].target).query)
+    begin = datetime.fromisoformat(query["createdDateTimeUtcStart"][0])
+
+    assert told == expected
+    assert timedelta(minutes=4) < datetime.now(UTC) - begin < timedelta(minutes=7)
+    assert "createdDateTimeUtcEnd" not in query
+
+
+@pytest.mark.parametrize("created", [None, "soon", "Mon, 01 Jan 2300 00:00:00 GMT"])
+def test_upload_that_nobody_dates_proves_nothing(sandbox: Sandbox, tmp_path: Path, created: str | None) -> None:
+    """Without the storage's word for the moment of the upload only our clock is left, and that proves no absence."""
+    told = {"x-ms-creation-time": created} if created else {}
+
+    def store(exchange: Exchange) -> None:
+        answer(201 if exchange.method == "PUT" else 200, b"", dated() | told)(exchange)
+
+    with RawServer(store) as server:
+        storage = {side: f"{server.origin}/{side}?sig=tell-nobody" for side in ("source", "target")}
+        with Desk(sandbox, tmp_path, "undated", storage=storage) as desk:
+            attempt = desk.attempt("note~http-503.txt")
+            with pytest.raises(UncertainError):
+                desk.submit("~http-503", attempt=attempt)
+
+            assert desk.recover(attempt, 60.0) == Unknown()
+
+
+def test_storage_in_trouble_hides_no_batch(sandbox: Sandbox, tmp_path: Path) -> None:
+    """With an expired signature a lost batch is found all the same; one that is not there is asked for later."""
+    with Desk(sandbox, tmp_path, "trouble") as desk:
+        lost, never = desk.attempt("note~lost.txt"), desk.attempt("note~http-503.txt")
+        for token, attempt in (("~lost", lost), ("~http-503", never)):
+            with pytest.raises(UncertainError):
+                desk.submit(token, attempt=attempt)
+    forged = storage_of(sandbox, "sig=sandbox-", "sig=refused-")
+    with Desk(sandbox, tmp_path, "trouble", storage=forged) as desk:
+        found = desk.recover(lost, 60.0)
+        with pytest.raises(BlockedError):
+            desk.recover(never, 60.0)
+
+    assert isinstance(found, Found)
 
 
 def test_known_batches_are_not_asked_for_again(desk: Desk) -> None:
@@ -736,22 +927,112 @@ def storage_of(sandbox: Sandbox, old: str = "", new: str = "") -> dict[str, str]
 def test_refused_signature_blocks_the_account(
     sandbox: Sandbox, tmp_path: Path, change: tuple[str, str], code: str
 ) -> None:
-    """Upload, download and check say which container refuses, by the storage's own word, without the signature."""
+    """Upload and download say which container refuses, by the storage's own word, without the signature."""
     with Desk(sandbox, tmp_path, "forged", storage=storage_of(sandbox, *change)) as desk:
-        found: list[ServiceError] = []
-        for doing in (desk.submit, desk.provider.check):
-            with pytest.raises(BlockedError) as caught:
-                doing()
-            found.append(caught.value)
+        with pytest.raises(BlockedError) as caught:
+            desk.submit()
         [told] = desk.provider.fetch([("a/b.txt", desk.sink())])
         with pytest.raises(BlockedError):
             desk.provider.clean_up(["a/b.txt"])
 
     assert isinstance(told, BlockedError)
-    assert [str(one) for one in (*found, told)] == [
-        f"account.blocked: storage.{side}: HTTP 403 {code}" for side in ("source", "source", "target")
+    assert [str(one) for one in (caught.value, told)] == [
+        f"account.blocked: storage.{side}: HTTP 403 {code}" for side in ("source", "target")
     ]
-    assert [one for one in (*found, told) if "-signature" in texts_of(one)] == []
+    assert [one for one in (caught.value, told) if "-signature" in texts_of(one)] == []
+
+
+def checked(sandbox: Sandbox, folder: Path, **sides: str) -> BlockedError | None:
+    """What the check says about containers with these addresses; None when it is content."""
+    with Desk(sandbox, folder, "checked", storage=storage_of(sandbox) | sides) as desk:
+        try:
+            desk.provider.check()
+        except BlockedError as error:
+            return error
+    return None
+
+
+@pytest.mark.parametrize("side", ["source", "target"])
+@pytest.mark.parametrize(
+    ("letters", "lacking"),
+    [
+        ("wdl", "reading (r)"),
+        ("rdl", "writing (w)"),
+        ("racdl", "writing (w)"),
+        ("rwl", "deleting (d)"),
+        ("rwd", "listing (l)"),
+        ("r", "writing (w), deleting (d), listing (l)"),
+    ],
+)
+def test_check_names_what_a_signature_does_not_permit(
+    sandbox: Sandbox, tmp_path: Path, side: str, letters: str, lacking: str
+) -> None:
+    """Which container and which letter, before a document meets it, and without the signature."""
+    told = checked(sandbox, tmp_path, **{side: storage_of(sandbox, "sp=rwdl", f"sp={letters}")[side]})
+
+    assert told is not None
+    assert str(told) == (
+        f"account.blocked: storage.{side}: its signature (SAS) does not permit {lacking}: sp= has to hold rwdl"
+    )
+    assert "sandbox-signature" not in texts_of(told)
+
+
+@pytest.mark.parametrize("letters", ["rwdl", "racwdxltmei"])
+def test_check_is_content_with_more_letters(sandbox: Sandbox, tmp_path: Path, letters: str) -> None:
+    """What the portal's longer lists permit besides does no harm."""
+    assert checked(sandbox, tmp_path, **storage_of(sandbox, "sp=rwdl", f"sp={letters}")) is None
+
+
+def test_check_leaves_stored_policies_to_the_storage(sandbox: Sandbox, tmp_path: Path) -> None:
+    """A signature with a policy (`si`) says neither what it permits nor when it ends: the storage alone knows."""
+    told = checked(sandbox, tmp_path, **storage_of(sandbox, "sp=rwdl", "si=policy"))
+
+    assert told is not None
+    assert "HTTP 403 AuthorizationPermissionMismatch" in str(told)
+
+
+@pytest.mark.parametrize("side", ["source", "target"])
+@pytest.mark.parametrize("form", ["%Y-%m-%dT%H:%M:%SZ", "%Y-%m-%dT%H:%MZ", "%Y-%m-%d", "%Y-%m-%dT%H:%M:%S.1234567Z"])
+def test_check_says_when_a_signature_ended(sandbox: Sandbox, tmp_path: Path, side: str, form: str) -> None:
+    """In every form that signatures have: the storage refuses without a reason, the check gives one."""
+    end = (datetime.now(UTC) - timedelta(days=2)).strftime(form)
+    told = checked(sandbox, tmp_path, **{side: storage_of(sandbox, "sp=rwdl", f"sp=rwdl&se={end}")[side]})
+
+    assert told is not None
+    assert str(told).startswith(f"account.blocked: storage.{side}: its signature (SAS) ended at {end[:10]}T")
+    assert str(told).endswith("Z and has to be renewed")
+
+
+@pytest.mark.parametrize("end", [timedelta(hours=1), timedelta(days=365 * 300)])
+def test_check_is_content_until_a_signature_ends(sandbox: Sandbox, tmp_path: Path, end: timedelta) -> None:
+    """One that ends later is good, one that ends in centuries too."""
+    text = (datetime.now(UTC) + end).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+    assert checked(sandbox, tmp_path, **storage_of(sandbox, "sp=rwdl", f"sp=rwdl&se={text}")) is None
+
+
+def test_end_of_a_signature_is_judged_by_the_storages_clock(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Ours may be wrong: where it is 2001 a signature until 2002 is good; where nobody says so, it may be."""
+    lines = "sp=rwdl&se=2002-01-01&sig=tell-nobody"
+    found = []
+    for date in ("Mon, 01 Jan 2001 00:00:00 GMT", "", "Wed, 02 Jan 2002 00:00:00 GMT"):
+        with RawServer(answer(404, b"", {"x-ms-error-code": "BlobNotFound", "date": date})) as server:
+            found.append(
+                checked(sandbox, tmp_path, **dict.fromkeys(("source", "target"), f"{server.origin}/x?{lines}"))
+            )
+
+    assert found[:2] == [None, None]
+    assert "ended at 2002-01-01T00:00:00Z" in str(found[2])
+
+
+def test_upload_says_that_its_signature_ended(sandbox: Sandbox, tmp_path: Path) -> None:
+    """Whoever meets the refusal first says what to do, and it is the account's matter."""
+    storage = storage_of(sandbox, "sp=rwdl", "sp=rwdl&se=2024-05-01")
+    with Desk(sandbox, tmp_path, "ended", storage=storage) as desk, pytest.raises(BlockedError) as caught:
+        desk.submit()
+
+    assert "storage.source: its signature (SAS) ended at 2024-05-01T00:00:00Z" in str(caught.value)
+    assert caught.value.provider_code == "AuthenticationFailed"
 
 
 @pytest.mark.parametrize(

@@ -22,7 +22,7 @@ from daemon.errors import (
 from daemon.languages import Route
 from daemon.originals import Original
 from daemon.providers.azure import Azure
-from daemon.providers.base import Accepted, Attempt, Failed, Fetched, Look, Ready, Running
+from daemon.providers.base import Accepted, Attempt, Failed, Fetched, Look, Ready, Refused, Running
 from daemon.sandbox.azure_blobs import container_url
 from daemon.sandbox.child import Running as Sandbox
 from tests.providers.conformance import (
@@ -296,19 +296,22 @@ class TestInSandbox(Joined, InSandbox):
             ("~nested", "NoTranslatableText", "The document does not have any translatable text."),
             ("~partly", "NoTranslatableText", "The document does not have any translatable text."),
             ("~unlisted", "succeeded", "the service lists no document in this batch"),
-            (
-                "~invalid",
-                "InvalidDocumentAccessLevel",
-                "Cannot access source document location with the current permissions.",
-            ),
             ("~cancel", "cancelled", "the job was cancelled at the service"),
             ("~cancel-1", "canceled", "the job was cancelled at the service"),
         ],
     )
     def test_failures_tell_the_innermost_reason(self, visit: Visit, token: str, code: str, message: str) -> None:
-        """Failed, invalid, cancelled in both spellings, succeeded without its document: failed, and it says why."""
+        """Failed, cancelled in both spellings, succeeded without its document: failed, and it says why."""
         told = visit.looks(visit.taken(token), 1)[0]
 
         assert isinstance(told, Failed)
         assert (told.error.code, told.error.provider_code) == ("provider.failed", code)
         assert told.error.provider_message == message
+
+    def test_refused_access_is_no_failure(self, visit: Visit) -> None:
+        """A batch that could not even be begun was not taken after all, and says what has to be done."""
+        told = visit.looks(visit.taken("~invalid"), 1)[0]
+
+        assert isinstance(told, Refused)
+        assert (told.error.code, told.error.provider_code) == ("account.blocked", "InvalidDocumentAccessLevel")
+        assert str(told.error.provider_message).startswith("storage.source: Cannot access source document location")

@@ -7,6 +7,7 @@ import re
 import threading
 import zipfile
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Self
 
@@ -14,7 +15,7 @@ import pytest
 import structlog
 
 from daemon import config
-from daemon.accounts import Account
+from daemon.accounts import Account, Door
 from daemon.app import App
 from daemon.clock import SystemClock
 from daemon.errors import BlockedError, LostError
@@ -72,15 +73,20 @@ def paper(tmp_path: Path) -> Iterator[Original]:
 def test_document_travels_both_ways(azurite: Azurite, box: str, blobs: Blobs, paper: Original, tmp_path: Path) -> None:
     """What is uploaded lies in the container, whole, also when it is uploaded twice; a result comes whole as well."""
     blobs.check()
-    before = blobs.holds(NAME)
+    before = blobs.uploaded(NAME)
     for _ in range(2):
         blobs.put(NAME, paper)
     azurite.client(f"{box}-out").upload_blob(f"out/{NAME.replace('.odt', '.docx')}", b"Bonjour")
     with Spool(str(tmp_path)).sink("job", 0) as sink:
         extension = blobs.fetch(NAME, sink)
         fetched = sink.read_at(0, sink.size)
+    after = blobs.uploaded(NAME)
 
-    assert (before, blobs.holds(NAME)) == (False, True)
+    assert before is None
+    assert after is not None
+    assert after.at is not None
+    assert after.now is not None
+    assert timedelta(seconds=-2) < after.now - after.at < timedelta(minutes=1)
     assert azurite.client(f"{box}-in").download_blob(f"in/{NAME}").readall() == paper.read()
     assert (extension, fetched) == ("docx", b"Bonjour")
 
@@ -205,9 +211,10 @@ class Site:
     def closed(self) -> bool:
         return bool(self.events("closed"))
 
-    def refused(self) -> bool:
-        """Whether a job waits after a step that did not work."""
-        return any(self.app.shop.tries(job.id) for job in self.app.shop.journal.alive())
+    def shut(self) -> bool:
+        """Whether the account takes no submissions, and nothing is on its way."""
+        standing = self.app.shop.desks["azure"].account.standing()
+        return standing.door is Door.CLOSED and not standing.occupied
 
     def poked(self) -> bool:
         """Spare the time that whatever is closed waits."""
@@ -266,7 +273,7 @@ def test_lost_submission_is_found_again(tmp_path: Path, sandbox: Running, storag
 
 @pytest.mark.parametrize(
     ("token", "code"),
-    [("~invalid", "InvalidDocumentAccessLevel"), ("~partly", "NoTranslatableText"), ("~cancel-1", "canceled")],
+    [("~partly", "NoTranslatableText"), ("~cancel-1", "canceled")],
 )
 def test_failed_batch_is_told(tmp_path: Path, sandbox: Running, storage: dict[str, str], token: str, code: str) -> None:
     """The sidecar says why, names the batch, and shows no signature."""
@@ -280,13 +287,52 @@ def test_failed_batch_is_told(tmp_path: Path, sandbox: Running, storage: dict[st
     assert "sig=" not in json.dumps(story)
 
 
+def test_refused_access_is_submitted_again(tmp_path: Path, sandbox: Running, storage: dict[str, str]) -> None:
+    """The service takes a batch and then cannot reach its containers: the account closes, the file waits, no file
+    fails; afterwards it is submitted under a new name and delivered, and nothing lies in the containers.
+    """
+    with Site(tmp_path, sandbox, storage) as site:
+        site.drop("letter~invalidx2.docx")
+        until(site.shut)
+        before = (site.failed(), len(site.accepted()))
+        until(lambda: site.poked() and site.results())
+        until(site.closed)
+        refused = site.events("refused")
+
+    assert before == ([], 1)
+    assert [(one["billed"], one["why"]["provider_code"]) for one in refused] == [
+        (False, "InvalidDocumentAccessLevel")
+    ] * 2
+    assert len({entry["file"] for entry in site.accepted()}) == 3
+    assert site.failed() == []
+    assert "sig=" not in site.journal
+
+
+def test_target_that_the_service_may_not_write_to_closes_the_account(
+    tmp_path: Path, sandbox: Running, azurite: Azurite, box: str, storage: dict[str, str]
+) -> None:
+    """The check finds the missing letter, and no trial goes, until the administrator has renewed the signature."""
+    with Site(tmp_path, sandbox, storage | {"target": azurite.container(f"{box}-out", "rdl")}) as site:
+        site.drop("letter.docx")
+        until(site.shut)
+        for _ in range(3):
+            site.poked()
+            until(site.shut)
+        taken = len(site.accepted())
+        site.sign("target", storage["target"])
+        until(lambda: site.poked() and site.results())
+
+    assert taken == 1
+    assert site.failed() == []
+
+
 def test_expired_signature_keeps_files_waiting(
     tmp_path: Path, sandbox: Running, azurite: Azurite, box: str, storage: dict[str, str]
 ) -> None:
     """Nothing is submitted and nothing fails until the administrator has put a new signature into its file."""
     with Site(tmp_path, sandbox, storage | {"source": azurite.container(f"{box}-in", "r")}) as site:
         site.drop("letter.docx")
-        until(site.refused)
+        until(site.shut)
         before = (site.failed(), site.accepted())
         site.sign("source", storage["source"])
         until(lambda: site.poked() and site.results())

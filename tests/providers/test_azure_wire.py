@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from daemon.errors import ServiceError, ThrottledError, TransientError, UncertainError
+from daemon.errors import BlockedError, ServiceError, ThrottledError, TransientError, UncertainError
 from daemon.providers.azure_wire import (
     RUNNING,
     Fault,
@@ -20,6 +20,7 @@ from daemon.providers.azure_wire import (
     fault_of,
     job_id,
     job_in,
+    moment_of,
     moment_text,
     next_page,
 )
@@ -153,6 +154,44 @@ def test_next_page_is_a_query_of_ours(key: str) -> None:
 def test_moments_are_told_in_utc() -> None:
     """Filters of lists take whole seconds with a Z."""
     assert moment_text(datetime.fromisoformat("2026-03-01T13:00:00.5+01:00")) == "2026-03-01T12:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Fri, 16 Aug 2019 22:21:34 GMT", datetime(2019, 8, 16, 22, 21, 34, tzinfo=UTC)),
+        ("Fri, 16 Aug 2019 22:21:34 -0000", datetime(2019, 8, 16, 22, 21, 34, tzinfo=UTC)),
+        ("Sat, 17 Aug 2019 00:21:34 +0200", datetime(2019, 8, 16, 22, 21, 34, tzinfo=UTC)),
+        ("Fri, 16 Aug 1619 22:21:34 GMT", None),
+        ("2019-08-16T22:21:34Z", None),
+        ("", None),
+        (None, None),
+    ],
+)
+def test_clocks_are_read_from_headers(text: str | None, expected: datetime | None) -> None:
+    """As HTTP writes moments; what is none is no moment."""
+    headers = {} if text is None else {"date": text}
+
+    assert moment_of(Answer(status=200, headers=headers, body=b"")) == expected
+
+
+@given(st.text(max_size=40))
+def test_no_header_breaks_the_reading_of_clocks(text: str) -> None:
+    """Whatever stands there: a moment with a zone, or none."""
+    told = moment_of(Answer(status=200, headers={"x-ms-creation-time": text}, body=b""), "x-ms-creation-time")
+
+    assert told is None or told.tzinfo is not None
+
+
+@pytest.mark.parametrize("code", ["InvalidDocumentAccessLevel", "InvalidTargetDocumentAccessLevel"])
+def test_refused_access_of_a_submission_is_proven_by_a_4xx_alone(code: str) -> None:
+    """The same words under another status leave open whether the batch was taken."""
+    body = {
+        "error": {"code": "InvalidRequest", "message": "No.", "innerError": {"code": code, "message": "No access."}}
+    }
+    found = [type(fault_of(answered(status, body), submit=True)) for status in (400, 202, 500, 503)]
+
+    assert found == [BlockedError, UncertainError, UncertainError, UncertainError]
 
 
 def answered(status: int, body: object, retry_after_s: float | None = None) -> Answer:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from email.utils import parsedate_to_datetime
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -486,6 +487,31 @@ def test_blobs_want_a_signature_that_permits(sandbox: Running) -> None:
 
     assert codes == ["AuthenticationFailed"] * 2 + ["AuthorizationPermissionMismatch"] * 2
     assert httpx.get(url, trust_env=False).content == HELLO
+
+
+@pytest.mark.parametrize(
+    ("end", "code"),
+    [
+        ("2024-05-01", 403),
+        ("2024-05-01T00:00:00Z", 403),
+        ("soon", 403),
+        ("2199-12-31", 200),
+        ("2199-12-31T08:00Z", 200),
+    ],
+)
+def test_blobs_want_a_signature_that_has_not_ended(sandbox: Running, end: str, code: int) -> None:
+    """`se` counts where it is given, with and without a time of the day."""
+    url = put(blob(sandbox, "box", "ends.txt"))
+
+    assert httpx.head(f"{url}&se={end}", trust_env=False).status_code == code
+
+
+def test_blobs_tell_when_they_were_made(sandbox: Running) -> None:
+    """As the real storage does: by its own clock, beside the time of the answer."""
+    answer = httpx.head(put(blob(sandbox, "box", "made.txt")), trust_env=False)
+    made, now = (parsedate_to_datetime(answer.headers[name]) for name in ("x-ms-creation-time", "date"))
+
+    assert abs(now - made) < timedelta(minutes=1)
 
 
 def test_keys_at_the_storage_are_leaks(sandbox: Running) -> None:
