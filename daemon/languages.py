@@ -3,7 +3,8 @@
 A folder is called after a BCP 47 tag (`fr`, `pt-BR`, `zh_hans`) or after two (`en-to-fr`). Being wrong here
 costs money, so a name is taken only when it is surely a language of the service: its own tag, or one that
 differs in nothing that was said. A script or region in the folder's name is never replaced, everyday folder
-names are never languages, everything else is merely suggested. What an administrator lists is passed on.
+names and codes of countries are never languages, everything else is merely suggested. What an administrator
+lists is passed on.
 """
 
 import re
@@ -27,6 +28,15 @@ _FOLDER_WORDS = frozenset(
     off old one out own per raw red run set src sub sun sys tar the tmp to-do top two van var via war web www
     xml yes zip""".split()  # noqa: SIM905  sixty words read better than a column of sixty lines
 )
+# Codes of countries that people take for those of languages, and what they mean by them. Some are the code of a
+# rare language, too, which is one only where an administrator lists it; common ones (ca, et, sl) are not here.
+_COUNTRIES = {
+    "br": "pt-BR", "ch": "de-CH", "cn": "zh-CN", "cz": "cs", "dk": "da", "ee": "et", "gb": "en-GB", "gr": "el",
+    "il": "he", "ir": "fa", "jp": "ja", "kg": "ky", "kr": "ko", "kz": "kk", "rs": "sr", "se": "sv", "tw": "zh-TW",
+    "ua": "uk", "us": "en-US", "vn": "vi",
+}  # fmt: skip
+# Languages that have a code of two letters, although the canonical one has three.
+_TWO_LETTERS = {"fil": "tl"}
 # Named beside all two-letter languages where a service tells only the form of its codes.
 _ALSO_NAMED = ("en-GB", "en-US", "fr-CA", "pt-BR", "pt-PT", "tl", "zh-Hans", "zh-Hant")
 _PAIR = re.compile(r"(?P<source>.+?)[-_]to[-_](?P<target>.+)", re.IGNORECASE | re.DOTALL)
@@ -114,15 +124,16 @@ def suggestions(name: str, offered: Mapping[str, str], form: str | None = None) 
     English, in the language itself, and as the service calls it.
     """
     spelled = _spelled(name[:_LONGEST_TAG]).removeprefix("to-")
+    spelled = _spelled(_COUNTRIES.get(spelled, spelled))
     near, alike = [], []
     for tag, wire in _catalogue(offered, form).items():
-        if _spelled(tag) in _FOLDER_WORDS:
+        if _means_something_else(tag):
             continue
         if (distance := _neighbourhood(spelled, tag)) <= _NEIGHBOUR:
-            near.append((distance, tag))
+            near.append((distance, _spelled(tag) != spelled, tag))
         if (likeness := _likeness(spelled, tag, wire)) >= _LIKE_ENOUGH:
             alike.append((-likeness, not _is_plain(tag), tag))
-    found = [tag for _, tag in sorted(near)] or [tag for *_, tag in sorted(alike)]
+    found = [tag for *_, tag in sorted(near)] or [tag for *_, tag in sorted(alike)]
     return tuple(found[:_MOST_SUGGESTIONS])
 
 
@@ -152,6 +163,8 @@ def _refusal(name: str, direction: str) -> str:
     quoted = f"“{shown(name[:_LONGEST_TAG])}”"
     if _spelled(name) in _FOLDER_WORDS:
         return f"{quoted} is an everyday folder name; as a language it has to stand under `languages:`."
+    if _spelled(name) in _COUNTRIES and canonical(name) is not None:
+        return f"{quoted} is rather the code of a country; as a language it has to stand under `languages:`."
     return f"{quoted} is no language that this service translates {direction}."
 
 
@@ -168,12 +181,16 @@ def _checked(folder: str, source: tuple[str, str] | None, target: tuple[str, str
 
 def _resolve(name: str, offered: Mapping[str, str], form: str | None, *, trusted: bool) -> tuple[str, str] | None:
     """Tag and wire form of a language of the service; of a trusted name at least the name itself."""
-    spelled = _spelled(name)
-    if name.isascii() and (trusted or spelled not in _FOLDER_WORDS):
-        found = _find(spelled, offered, form, trusted=trusted)
+    if name.isascii() and (trusted or not _means_something_else(name)):
+        found = _find(_spelled(name), offered, form, trusted=trusted)
         if found is not None:
             return found
     return (canonical(name) or name, name) if trusted else None
+
+
+def _means_something_else(name: str) -> bool:
+    """Whether people mean no language by it, or another one."""
+    return _spelled(name) in _FOLDER_WORDS or _spelled(name) in _COUNTRIES
 
 
 def _find(spelled: str, offered: Mapping[str, str], form: str | None, *, trusted: bool) -> tuple[str, str] | None:
@@ -181,9 +198,9 @@ def _find(spelled: str, offered: Mapping[str, str], form: str | None, *, trusted
         if _spelled(tag) == spelled:
             return canonical(tag) or tag, wire
     wanted = canonical(spelled)
-    if wanted is None or not (trusted or _is_own_code(spelled.partition("-")[0], offered)):
+    if wanted is None or not (trusted or _is_own_code(spelled.partition("-")[0], offered, form)):
         return None
-    offers = {tag: tag for tag in _formed(spelled, wanted, form)} | dict(offered)
+    offers = {tag: tag for tag in _formed(wanted, form)} | dict(offered)
     fitting = [tag for tag in offers if _fits(wanted, tag)]
     if not fitting:
         return None
@@ -192,12 +209,12 @@ def _find(spelled: str, offered: Mapping[str, str], form: str | None, *, trusted
     return canonical(nearest) or nearest, offers[nearest]
 
 
-def _is_own_code(code: str, offered: Iterable[str]) -> bool:
-    """Two letters are a language; three are one only where the service has that very code.
+def _is_own_code(code: str, offered: Iterable[str], form: str | None) -> bool:
+    """Two letters are a language; three are one only where the service has that very code, or its two letters.
 
     Most words of three letters are the code of some language (`cat`, `fin`, `may`).
     """
-    if len(code) == 2:
+    if len(code) == 2 or (form is not None and code in _TWO_LETTERS):
         return True
     parsed = [(_spelled(tag).partition("-")[0], _parsed(tag)) for tag in offered]
     return any(code in (first, language and language.language) for first, language in parsed)
@@ -216,22 +233,22 @@ def _said(language: Language) -> tuple[object, ...]:
     return full.script, full.territory, full.variants, full.extensions, full.private
 
 
-def _formed(spelled: str, wanted: str, form: str | None) -> Iterator[str]:
+def _formed(wanted: str, form: str | None) -> Iterator[str]:
     """The tags of a language, most exact first, that have the form in which the service writes its own."""
     language = _parsed(wanted)
     if form is None or language is None:
         return
-    # The canonical form of one two-letter code (tl) has three letters.
-    code = next((one for one in (language.language, spelled.partition("-")[0]) if one and len(one) == 2), None)
+    code = _TWO_LETTERS.get(language.language or "", language.language)
     region = language.territory if language.speaking_population() else None
     for parts in ((language.script, region), (language.script,), (region,), ()):
         tag = "-".join(part for part in (code, *parts) if part)
-        if code and re.fullmatch(form, tag):
+        if code and len(code) == 2 and re.fullmatch(form, tag):
             yield tag
 
 
 def _catalogue(offered: Mapping[str, str], form: str | None) -> dict[str, str]:
-    formed = {} if form is None else {tag: tag for tag in _two_letter_tags() if re.fullmatch(form, tag)}
+    own = () if form is None else (tag for tag in _two_letter_tags() if re.fullmatch(form, tag))
+    formed = {tag: tag for tag in own if not _means_something_else(tag)}
     return formed | dict(offered)
 
 

@@ -90,4 +90,5 @@ class Settlements:
 def attempt_of(job: Job, number: int) -> Attempt:
     """One try to submit a part of the job, with the name that is sent."""
     base = place_of(job).base
-    return Attempt(job=job.id, number=number, sent_name=names.sent_name(base, job.id, number))
+    accepted = tuple(part.ref for part in job.parts)
+    return Attempt(job=job.id, number=number, sent_name=names.sent_name(base, job.id, number), accepted=accepted)

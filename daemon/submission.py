@@ -35,6 +35,7 @@ from daemon.workshop import Workshop, part_key, place_of, resume
 
 CHANGED_REST_S = 5.0
 BUSY_REST_S = 1.0
+UNPROVEN_REST_S = 10.0
 
 
 def vet(desk: Desk, job: Job, size: int) -> RejectedError | None:
@@ -82,6 +83,7 @@ class Submissions:
     def __init__(self, shop: Workshop, settlements: Settlements) -> None:
         self._shop = shop
         self._settlements = settlements
+        self._looks: dict[str, tuple[int, int]] = {}
 
     def run(self, desk: Desk, key: str) -> None:
         """Submit what is new of a job. The caller has reserved a place in the account."""
@@ -113,6 +115,10 @@ class Submissions:
             shop.again(lane, job.id, "drop.unreadable")
         except NoRoomError as error:
             shop.put_until(lane, job.id, error.until, "account.window")
+        except BlockedError as error:
+            # Preparing needed the network, and every other file would meet the same.
+            shop.close_account(desk, error, ask_first=True)
+            shop.put(lane, job.id, 0.0, error.code)
         except ServiceError as error:
             # Preparing needed the network and did not get through.
             shop.again(lane, job.id, error.code)
@@ -128,9 +134,11 @@ class Submissions:
                 self._shop.fail(job, refusal, "claim")
                 return
             route = desk.route(job.folder)
-            if self._inherit(desk, job, original, route):
+            if self._inherit_whole(desk, job, original, route):
                 return
-            for part in self._prepared(desk, job, original, route):
+            parts = self._prepared(desk, job, original, route)
+            self._inherit_fitting(desk, job, parts, original, route)
+            for part in parts:
                 state = _state(self._shop.journal.get(job.id), part)
                 if state is None:
                     return
@@ -145,8 +153,7 @@ class Submissions:
         except RejectedError as error:
             self._shop.fail(job, error, "prepare")
             return ()
-        begun = any(part.stage is not PartStage.NEW for part in job.parts)
-        if begun and len(parts) != len(job.parts):
+        if not _goes_on(job, parts):
             self._shop.fail(job, RejectedError("submit.parts"), "prepare")
             return ()
         return parts
@@ -159,9 +166,13 @@ class Submissions:
         try:
             with shop.folders.opened() as root:
                 descriptor = shop.folders.open_original(root, place_of(job), job.id)
-            if kernel.take_lease(descriptor) == "busy":
+            lease = kernel.take_lease(descriptor)
+            if lease == "busy":
                 disk.close(descriptor)
                 shop.put(shop.desks[job.provider].lanes.submit, job.id, BUSY_REST_S, "drop.busy")
+            elif lease == "unavailable" and not self._rests(job, descriptor):
+                disk.close(descriptor)
+                shop.put(shop.desks[job.provider].lanes.submit, job.id, UNPROVEN_REST_S, "drop.changing")
             else:
                 kernel.release_lease(descriptor)
                 original = Original(descriptor, place_of(job).base, shop.stopping.is_set)
@@ -178,22 +189,47 @@ class Submissions:
             if original is not None:
                 original.close()
 
-    def _inherit(self, desk: Desk, job: Job, original: Original, route: Route) -> bool:
-        """Ask for what was paid before: a failed job with the same bytes, provider and route."""
+    def _rests(self, job: Job, descriptor: int) -> bool:
+        """Whether an original is as it was at the last look, for where no lease proves that nobody writes to it."""
+        found = disk.fstat(descriptor)
+        seen = (found.st_size, found.st_mtime_ns)
+        before = self._looks.pop(job.id, (job.size, job.mtime_ns))
+        if seen != before:
+            self._looks[job.id] = seen
+        return seen == before
+
+    def _inherit_whole(self, desk: Desk, job: Job, original: Original, route: Route) -> bool:
+        """Ask for what was paid before: a failed job with the same bytes, provider and route, all of it there.
+
+        However it was cut, its parts fit each other.
+        """
         earlier = self._shop.journal.paid(original.sha256, desk.name, _route(route))
-        if earlier is None or len(earlier.refs) != len(earlier.parts):
+        if earlier is None or earlier.failed_there or len(earlier.refs) != len(earlier.parts):
             return False
-        own = any(part.stage is not PartStage.NEW and not part.inherited for part in job.parts)
+        others = any(part.stage is not PartStage.NEW and part.ref not in earlier.refs for part in job.parts)
         fresh = [
             index for index in range(len(earlier.refs)) if index >= len(job.parts) or job.parts[index] == PartState()
         ]
-        if own or not fresh:
+        if others or not fresh:
             return False
         for index in fresh:
-            facts = {"ref": earlier.refs[index], "sha256": original.sha256, "route": _route(route), "from": earlier.id}
-            self._shop.record(job.id, "accepted", part=index, of=len(earlier.refs), **facts)
-            self._shop.put(desk.lanes.poll, part_key(job.id, index), 0.0)
+            self._inherit(desk, job, earlier, index, len(earlier.parts))
         return True
+
+    def _inherit_fitting(self, desk: Desk, job: Job, parts: Sequence[Part], original: Original, route: Route) -> None:
+        """Ask for those parts that were paid before and are cut now as they were then; the others are submitted."""
+        earlier = self._shop.journal.paid(original.sha256, desk.name, _route(route))
+        if earlier is None:
+            return
+        for part, known in zip(parts, earlier.parts, strict=False):
+            untouched = _state(self._shop.journal.get(job.id), part) == PartState()
+            if untouched and known.ref is not None and part.mark in known.ref:
+                self._inherit(desk, job, earlier, part.index, part.of)
+
+    def _inherit(self, desk: Desk, job: Job, earlier: Job, index: int, of: int) -> None:
+        facts = {"ref": earlier.parts[index].ref, "sha256": earlier.sha256, "route": earlier.route, "from": earlier.id}
+        self._shop.record(job.id, "accepted", part=index, of=of, **facts)
+        self._shop.put(desk.lanes.poll, part_key(job.id, index), 0.0)
 
     def _submit_part(self, desk: Desk, job: Job, part: Part, state: PartState, place: _Reservation) -> bool:
         """One billable request; False when the rest of the job has to wait."""
@@ -282,6 +318,15 @@ class Submissions:
             shop.close_account(desk, error, ask_first=False)
         shop.log.info("submit.refused", job=job.id, provider=desk.name, why=str(error))
         shop.put(desk.lanes.submit, job.id, 0.0, error.code)
+
+
+def _goes_on(job: Job, parts: Sequence[Part]) -> bool:
+    """Whether the parts are those of which the service has some already, if it has any."""
+    if all(part.stage is PartStage.NEW for part in job.parts):
+        return True
+    return len(parts) == len(job.parts) and all(
+        known.ref is None or part.mark in known.ref for part, known in zip(parts, job.parts, strict=True)
+    )
 
 
 def _has(job: Job, stage: PartStage) -> bool:

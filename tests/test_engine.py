@@ -10,7 +10,7 @@ from typing import ClassVar
 import pytest
 import structlog
 
-from daemon import config, desks, records
+from daemon import config, desks, journal, records
 from daemon.app import App
 from daemon.clock import SystemClock
 from daemon.errors import BlockedError, LostError, RejectedError, ServiceError, TransientError, UncertainError
@@ -51,11 +51,15 @@ class Service:
         self.fetches: list[list[str]] = []
         self.cleaned: list[str] = []
         self.parts = 1
+        self.cut = ""
+        """How documents are cut, as its references tell; a service that goes on as it began keeps the old way."""
+        self.goes_on = False
         self.facts = Capabilities(
             extensions=frozenset({"txt"}), languages=LanguageTable(targets={"fr": "fr"}), poll_every_s=0.02
         )
         self.looks_until_ready = 1
         self.seen: dict[str, int] = {}
+        self.prepared: Callable[[Attempt], None] = lambda _attempt: None
         self.on_submit: Callable[[Part], None] = lambda _part: None
         self.after_submit: Callable[[Part], None] = lambda _part: None
         self.look: Callable[[str], Look | ServiceError | None] = lambda _ref: None
@@ -86,9 +90,13 @@ class Fake:
         return {"x-key": settings.api_key.read()}
 
     def prepare(self, document: Original, route: Route, attempt: Attempt) -> Sequence[Part]:
+        self.service.prepared(attempt)
         lines = document.read().splitlines() if self.service.parts > 1 else [b""]
+        cut = self.service.cut
+        if self.service.goes_on:
+            cut = next((ref[ref.index(";") :] for ref in attempt.accepted if ref), cut)
         return [
-            Part(index=index, of=len(lines), document=document, route=route, attempt=attempt, payload=line)
+            Part(index=index, of=len(lines), document=document, route=route, attempt=attempt, payload=line, mark=cut)
             for index, line in enumerate(lines)
         ]
 
@@ -97,7 +105,7 @@ class Fake:
         service.on_submit(part)
         text = part.payload or part.document.read()
         with service.lock:
-            ref = f"ref-{len(service.taken)}"
+            ref = f"ref-{len(service.taken)}{part.mark}"
             service.taken[ref] = text
             service.submitted.append(part.attempt.sent_name)
         service.after_submit(part)
@@ -675,3 +683,156 @@ def test_only_a_look_that_was_answered_counts_towards_an_absence(tmp_path: Path,
     assert asked[:2] == [0.0, 0.0]
     assert 0.0 < asked[2] < 2.0
     assert len(service.submitted) == 1
+
+
+def _back(base: Path) -> None:
+    """What a person does who tries again, once the first try has come to its end."""
+    book = base / "state/journal.jsonl"
+    _until(lambda: book.read_text().count('"closed"') == book.read_text().count('"claimed"'))
+    (base / "share/failed/fake/fr/text 0.txt").rename(base / "share/inbox/fake/fr/text 0.txt")
+
+
+def test_parts_that_were_paid_are_not_paid_again(tmp_path: Path, service: Service) -> None:
+    """A document of which one part was refused is tried again: what was taken is asked for, the rest is sent."""
+    _in_parts(service)
+    service.cut = ";cut=a"
+
+    refusals: list[str] = []
+
+    def refuse(part: Part) -> None:
+        if part.payload == b"three":
+            refusals.append(part.attempt.sent_name)
+            raise RejectedError("submit.rejected", "no")
+
+    service.on_submit = refuse
+    _drop(tmp_path, "one\ntwo\nthree\nfour")
+    with _app(tmp_path):
+        _until(lambda: _codes(tmp_path) == ["submit.rejected"])
+        _back(tmp_path)
+        _until(lambda: len(refusals) == 2 and _codes(tmp_path) == ["submit.rejected"])
+        service.on_submit = lambda _part: None
+        _back(tmp_path)
+        _until(lambda: _results(tmp_path))
+
+    assert _results(tmp_path) == {"text 0.txt": "ONE\nTWO\nTHREE\nFOUR\n"}
+    assert list(service.taken.values()) == [b"one", b"two", b"three", b"four"]
+
+
+def test_a_part_that_the_service_called_failed_is_the_only_one_paid_again(tmp_path: Path, service: Service) -> None:
+    """Its neighbours, on either side, keep what was paid for them."""
+    _in_parts(service, max_in_flight=3)
+    service.cut = ";cut=a"
+    service.look = lambda ref: (
+        Failed(error=RejectedError("provider.failed", "no"))
+        if ref == "ref-1;cut=a" and len(service.taken) > 2
+        else None
+    )
+    _drop(tmp_path, "one\ntwo\nthree")
+    with _app(tmp_path):
+        _until(lambda: _codes(tmp_path) == ["provider.failed"])
+        _back(tmp_path)
+        _until(lambda: _results(tmp_path))
+
+    assert _results(tmp_path) == {"text 0.txt": "ONE\nTWO\nTHREE\n"}
+    assert sorted(service.taken.values()) == [b"one", b"three", b"two", b"two"]
+
+
+def test_parts_of_another_cut_are_not_mixed_in(tmp_path: Path, service: Service) -> None:
+    """Where documents are cut in another way since, what was paid does not fit: all of it is sent anew."""
+    _in_parts(service)
+    service.cut = ";cut=a"
+
+    def refuse(part: Part) -> None:
+        if part.payload == b"two":
+            raise RejectedError("submit.rejected", "no")
+
+    service.on_submit = refuse
+    _drop(tmp_path, "one\ntwo")
+    with _app(tmp_path):
+        _until(lambda: _codes(tmp_path) == ["submit.rejected"])
+        service.cut, service.on_submit = ";cut=b", lambda _part: None
+        _back(tmp_path)
+        _until(lambda: _results(tmp_path))
+
+    assert list(service.taken.values()) == [b"one", b"one", b"two"]
+    assert sorted(service.cleaned) == ["ref-1;cut=b", "ref-2;cut=b"]
+
+
+@pytest.mark.parametrize("goes_on", [True, False])
+def test_a_document_in_flight_is_cut_as_it_was_or_not_sent_on(tmp_path: Path, service: Service, goes_on: bool) -> None:
+    """After a change of settings no part is paid that would not fit to those the service has already."""
+    _in_parts(service, max_in_flight=2)
+    service.cut, service.goes_on = ";cut=a", goes_on
+    service.looks_until_ready = 1_000_000
+    _drop(tmp_path, "one\ntwo\nthree\nfour")
+    with _app(tmp_path):
+        _until(lambda: len(service.taken) == 2)
+    service.looks_until_ready, service.cut = 1, ";cut=b"
+    with _app(tmp_path):
+        _until(lambda: _results(tmp_path) or _codes(tmp_path))
+
+    assert _codes(tmp_path) == ([] if goes_on else ["submit.parts"])
+    assert len(service.taken) == (4 if goes_on else 2)
+    assert {ref.partition(";")[2] for ref in service.taken} == {"cut=a"}
+
+
+def _paid_before(base: Path, refs: Sequence[str]) -> None:
+    """Let an earlier job have failed with these references, of the same bytes as what is in flight."""
+    lines = map(json.loads, (base / "state/journal.jsonl").read_text().splitlines())
+    sent = next(line for line in lines if line["event"] == "submitting")
+    same = {"sha256": sent["sha256"], "route": sent["route"], "of": len(refs)}
+    book, known, _ = journal.load(str(base / "state"), SystemClock())
+    [job] = known
+    facts = {"provider": job.provider, "folder": job.folder, "name": "other.txt", "size": 7, "mtime_ns": 1, "inode": 1}
+    book.append("0000000000000001", "claimed", **facts, dropped_at="2026-01-31T08:00:00.000Z")
+    for index, ref in enumerate(refs):
+        book.append("0000000000000001", "submitting", part=index, attempt=1, **same)
+        book.append("0000000000000001", "accepted", part=index, ref=ref)
+    book.append("0000000000000001", "failed", error={"code": "deadline.passed"})
+    book.append("0000000000000001", "closed")
+    book.close()
+
+
+def test_a_document_that_has_begun_takes_only_what_fits(tmp_path: Path, service: Service) -> None:
+    """All parts of the same bytes were paid elsewhere, cut in another way: the one in flight goes on by itself."""
+    _in_parts(service, max_in_flight=1)
+    service.cut, service.looks_until_ready = ";cut=a", 1_000_000
+    _drop(tmp_path, "one\ntwo")
+    with _app(tmp_path):
+        _until(lambda: len(service.taken) == 1)
+    _paid_before(tmp_path, ["old-0;cut=b", "old-1;cut=b", "old-2;cut=b"])
+    service.looks_until_ready = 1
+    with _app(tmp_path):
+        _until(lambda: _results(tmp_path))
+
+    assert _results(tmp_path) == {"text 0.txt": "ONE\nTWO\n"}
+    assert list(service.taken) == ["ref-0;cut=a", "ref-1;cut=a"]
+
+
+def test_a_blocked_account_is_closed_by_what_cannot_be_prepared(tmp_path: Path, service: Service) -> None:
+    """A refusal before anything is submitted closes the account, too: files wait for one trial, not each alone."""
+    blocked = threading.Event()
+    blocked.set()
+    tries: list[str] = []
+
+    def refuse(attempt: Attempt) -> None:
+        if blocked.is_set():
+            tries.append(attempt.sent_name)
+            raise BlockedError("account.blocked", "no room")
+
+    service.prepared = refuse
+    _drop(tmp_path, *[f"text {number}" for number in range(20)])
+    with _app(tmp_path) as app:
+        account = app.shop.desks["fake"].account
+        _until(lambda: account.standing().reason == "account.blocked")
+        _until(lambda: sum(app.shop.counts.values()) == 20)
+        waiting = {one.why for one in app.shop.waiting.values()}
+        first = len(tries)
+        blocked.clear()
+        _until(lambda: _poked(app) and len(_results(tmp_path)) == 20)
+
+    assert first <= desks.TRANSFERS
+    assert waiting <= {"account.blocked"}
+    assert service.checked
+    assert _codes(tmp_path) == []
+    assert len(service.taken) == 20

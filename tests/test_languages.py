@@ -168,7 +168,6 @@ def test_taken(folder: str, table: LanguageTable, target: str, wire: str) -> Non
         ("x" * 100_000, CODES, ()),
         ("\u017fr", CODES, ("sr-Cyrl", "sr-Latn")),
         # Only the form is known: two letters, and a region where the language is spoken.
-        ("fil", FORM, ("tl",)),
         ("auto", FORM, ()),
         ("to-DE", FORM, ("de",)),
         ("es-419", FORM, ("es",)),
@@ -190,6 +189,8 @@ def test_refused_with_suggestions(folder: str, table: LanguageTable, suggestions
         ("NO", "no"),
         ("iw", "he"),
         ("tl", "tl"),
+        ("fil", "tl"),
+        ("FIL_ph", "tl-PH"),
         ("EN_gb", "en-GB"),
         ("pt-BR", "pt-BR"),
         ("zh_hans", "zh-Hans"),
@@ -218,6 +219,54 @@ def test_everyday_words_are_no_languages(folder: str) -> None:
 def test_everyday_words_where_any_code_would_do(folder: str) -> None:
     """They are none either where only the form of the codes is known."""
     assert "languages:" in str(refused(folder, FORM, source="en"))
+
+
+@pytest.mark.parametrize(
+    ("folder", "table", "suggestions"),
+    [
+        ("br", FORM, ("pt-BR", "pt", "pt-PT")),
+        ("BR", NUMBERS, ("PT_BR", "PT_PT")),
+        ("kr", FORM, ("ko",)),
+        ("se", CODES, ("sv",)),
+        ("ee", LanguageTable(targets={"ee": "ewe", "et": "estonian"}), ("et",)),
+        ("tw", CODES, ("zh-Hant", "zh-Hans")),
+    ],
+)
+def test_codes_of_countries_are_no_rare_languages(
+    folder: str, table: LanguageTable, suggestions: tuple[str, ...]
+) -> None:
+    """Who writes `br` means Brazil and hardly ever Breton: only what is listed is paid for."""
+    error = refused(folder, table, source="en")
+
+    assert "rather the code of a country" in str(error)
+    assert "languages:" in str(error)
+    assert error.suggestions == suggestions
+    assert route(folder, table, listed=[folder], source="en").target_wire.lower() in {folder.lower(), "ewe"}
+
+
+@pytest.mark.parametrize(
+    ("folder", "suggested"),
+    [("cn", "zh-Hans"), ("jp", "ja"), ("gr", "el"), ("cz", "cs"), ("dk", "da"), ("ua", "uk"), ("vn", "vi")],
+)
+def test_codes_of_countries_lead_to_their_languages(folder: str, suggested: str) -> None:
+    """A country's code that is no language is refused with the one that was meant."""
+    error = refused(folder, FORM, source="en")
+
+    assert "no language that this service translates into" in str(error)
+    assert suggested in error.suggestions
+
+
+@pytest.mark.parametrize("folder", ["ar", "be", "ca", "et", "is", "it", "my", "no", "sl", "so", "sv", "to", "uk"])
+def test_common_languages_stay_what_they_are(folder: str) -> None:
+    """A code that is a country's or an English word, too, is taken where its language is a usual target."""
+    assert route(folder, FORM, source="en").target_wire == folder
+
+
+def test_a_source_is_no_country_either() -> None:
+    """Both sides of a pair are guarded, and the suggestion keeps the other one."""
+    error = refused("kr-to-fr", FORM)
+
+    assert error.suggestions == ("ko-to-fr",)
 
 
 @pytest.mark.parametrize(

@@ -13,6 +13,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any, ClassVar
 
 from daemon.errors import (
@@ -64,11 +65,12 @@ _MOST_BYTES = 20_000_000
 
 @dataclass(frozen=True, slots=True)
 class _Task:
-    """One task as it is sent."""
+    """One task as it is sent, and what is kept of it but for its id."""
 
     source: int | str
     target: int | str
     texts: tuple[str, ...]
+    kept: Reference
 
 
 class CambAi:
@@ -111,22 +113,19 @@ class CambAi:
 
     def prepare(self, document: Original, route: Route, attempt: Attempt) -> Sequence[Part]:
         source, target = self._language(route.source_wire or "auto"), self._language(route.target_wire)
-        limit = self._settings.max_characters
+        limit, most = self._limits(attempt)
         texts = [piece.sent for piece in cut(_taken_apart(document).texts, limit) if piece.wanted]
         if not texts:
             raise RejectedError("drop.no_text")
-        tasks = [tuple(texts[at] for at in one) for one in group(texts, self._settings.max_texts, limit)]
-        return [
-            Part(
-                index=index,
-                of=len(tasks),
-                document=document,
-                route=route,
-                attempt=attempt,
-                payload=_Task(source, target, task),
-            )
-            for index, task in enumerate(tasks)
-        ]
+        groups = [tuple(texts[at] for at in one) for one in group(texts, most, limit)]
+        tasks = [_Task(source, target, one, Reference.of("", one, limit, most)) for one in groups]
+        same = partial(Part, of=len(tasks), document=document, route=route, attempt=attempt)
+        return [same(index=index, mark=task.kept.mark, payload=task) for index, task in enumerate(tasks)]
+
+    def _limits(self, attempt: Attempt) -> tuple[int, int]:
+        """The most characters and texts of a task: of a document of which some are accepted, those it began with."""
+        begun = next((Reference.read(ref) for ref in attempt.accepted if ref is not None), Reference(task=""))
+        return begun.limit or self._settings.max_characters, begun.most or self._settings.max_texts
 
     def _language(self, wire: str) -> int | str:
         """The id in its documented type; an administrator may list an id as the name of a folder."""
@@ -151,8 +150,8 @@ class CambAi:
         )
         body = answer.json()
         task_id = reference(body.get("task_id")) if isinstance(body, dict) else None
-        if answer.status in (200, 201) and task_id is not None:
-            ref = Reference.of(task_id, task.texts, self._settings.max_characters)
+        if answer.status // 100 == 2 and task_id is not None:
+            ref = task.kept.with_task(task_id)
             return Accepted(ref=str(ref), cost=float(sum(map(len, task.texts))))
         # The one error body of the documents belongs to 422; under 400 it says the same.
         documented = answer.status == 400 and isinstance(body, dict) and isinstance(body.get("detail"), list)

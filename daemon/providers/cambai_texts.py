@@ -74,23 +74,26 @@ def check_of(texts: Iterable[str]) -> str:
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Reference:
-    """What is kept of an accepted task: `<task>;texts=12;limit=3000;check=1a2b3c4d[;run=345]`.
+    """What is kept of an accepted task: `<task>;texts=12;limit=3000;check=1a2b3c4d;most=100[;run=345]`.
 
-    Beside the service's two ids it holds what the task was made of, so that its result is put together in the
-    same way after a restart with other settings, or not at all. Any other text is a task of which only its id
-    is known.
+    Beside the service's two ids it holds what the task was made of: so its document goes on being cut, and is
+    put together, in the same way after a restart with other settings, or not at all. Any other text is a task of
+    which only its id is known.
     """
 
     task: str
     """As it stands in a path."""
     texts: int = 0
     limit: int = 0
+    """The most characters of a task when the document was cut."""
     check: str = ""
+    most: int = 0
+    """The most texts of a task then."""
     run: int | None = None
 
     @classmethod
-    def of(cls, task: str, texts: Sequence[str], limit: int) -> Self:
-        return cls(task=quote(task, safe=""), texts=len(texts), limit=limit, check=check_of(texts))
+    def of(cls, task: str, texts: Sequence[str], limit: int, most: int) -> Self:
+        return cls(task=quote(task, safe=""), texts=len(texts), limit=limit, check=check_of(texts), most=most)
 
     @classmethod
     def read(cls, text: str) -> Self:
@@ -102,12 +105,21 @@ class Reference:
             texts=numbers.get("texts", 0),
             limit=numbers.get("limit", 0),
             check=found.get("check", ""),
+            most=numbers.get("most", 0),
             run=numbers.get("run"),
         )
+
+    def with_task(self, task: str) -> Self:
+        return replace(self, task=quote(task, safe=""))
 
     def with_run(self, run: int) -> Self:
         return replace(self, run=run)
 
+    @property
+    def mark(self) -> str:
+        """What tells these texts, cut in this way, from all others."""
+        return f";texts={self.texts};limit={self.limit};check={self.check}"
+
     def __str__(self) -> str:
         run = "" if self.run is None else f";run={self.run}"
-        return f"{self.task};texts={self.texts};limit={self.limit};check={self.check}{run}"
+        return f"{self.task}{self.mark};most={self.most}{run}"

@@ -125,7 +125,7 @@ class GptTranslator(WholeDocuments):
         body = answer.json()
         data = body.get("data") if isinstance(body, dict) else None
         ref = reference(data.get("translationId")) if isinstance(data, dict) else None
-        if answer.status in (200, 201) and ref is not None:
+        if answer.status // 100 == 2 and ref is not None:
             return Accepted(ref=ref)
         raise _fault(answer, submit=True)
 

@@ -147,7 +147,7 @@ class VoiceCheap(WholeDocuments):
         )
         body = answer.json()
         ref = reference(body.get("projectId")) if isinstance(body, dict) else None
-        if answer.status in (200, 201) and ref is not None:
+        if answer.status // 100 == 2 and ref is not None:
             return Accepted(ref=ref)
         raise _fault(answer, submit=True)
 

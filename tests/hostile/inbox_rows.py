@@ -234,6 +234,7 @@ ROWS = (
         "waiting: drop.changing, drop.busy",
         (
             _CHANGES + "test_a_writer_who_still_has_it_open_after_the_claim",
+            _CHANGES + "test_a_writer_on_another_machine_goes_on_after_the_claim",
             _CHANGES + "test_written_to_while_it_is_uploaded",
             _CHANGES + "test_written_to_between_claim_and_upload",
             _CHANGES + "test_emptied_between_claim_and_upload",

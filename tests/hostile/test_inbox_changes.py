@@ -172,6 +172,24 @@ def test_a_writer_who_still_has_it_open_after_the_claim(tmp_path: Path) -> None:
         assert line.files("outbox") == {"acme/fr/report.txt": TEXT + OTHER * 3}
 
 
+def test_a_writer_on_another_machine_goes_on_after_the_claim(tmp_path: Path) -> None:
+    """Where nothing proves that nobody writes, a file that grew since its claim rests until two looks agree."""
+    with Line(tmp_path, settle=Settle.on(network=True)) as line, pytest.MonkeyPatch.context() as blind:
+        blind.setattr(kernel, "take_lease", lambda _descriptor: "unavailable")
+        line.start()
+        line.drop("acme/fr/report.txt")
+        line.settle(11)
+        for _ in range(3):
+            with original(line).open("ab") as writer:
+                writer.write(OTHER)
+            line.live(6)
+            assert line.waits == ["drop.changing"]
+            assert line.sent == []
+        line.live(20)
+
+        assert line.sent == line.kept == [TEXT + OTHER * 3]
+
+
 @pytest.mark.parametrize("block", [0, 1])
 @pytest.mark.parametrize("keep_times", [False, True], ids=["times move", "times stay"])
 def test_written_to_while_it_is_uploaded(line: Line, block: int, keep_times: bool) -> None:

@@ -181,6 +181,23 @@ class SubmitTests(Joining):
             assert self.drop[1] in sent[0].body
             assert f".{JOB}-1.".encode() in sent[0].body
 
+    @pytest.mark.parametrize("status", [200, 201, 202, 203, 206, 299])
+    def test_any_success_with_a_reference_is_acceptance(self, world: World, status: int) -> None:
+        """Which of the codes of success a service answers with is its own affair: the reference is what counts."""
+        taken = self.taken("ref-1")
+        told = self.play(world, "submit", Reply(status, taken.body, taken.headers).script)
+
+        assert isinstance(told, Accepted)
+        assert told.ref is not None
+
+    def test_a_reference_bears_the_mark_of_its_part(self, world: World) -> None:
+        """By it an accepted part is told from parts that are cut in another way."""
+        accepted = self.submit(world)
+        attempt = Attempt(job=JOB, number=2, sent_name="x.txt", accepted=(accepted.ref,))
+        [part] = world.provider.prepare(world.original(*self.drop), self.route, attempt)
+
+        assert part.mark in (accepted.ref or "")
+
     def test_throttling_is_proof_of_refusal(self, world: World) -> None:
         """429 with any body and any Retry-After pauses the account and never leaves doubt."""
         told = {text: self.play(world, "submit", answer(429, b"<html>", {"retry-after": text})) for text in RETRY_AFTER}
@@ -198,7 +215,16 @@ class SubmitTests(Joining):
 
     def test_other_answers_leave_doubt(self, world: World) -> None:
         """Server errors, redirects, pages, unknown shapes: nobody can say what became of the document."""
-        odd = [PAGE, Reply(200), Reply(201, {}), Reply(200, []), Reply(200, {"data": None}), Reply(204)]
+        odd = [
+            PAGE,
+            Reply(200),
+            Reply(201, {}),
+            Reply(200, []),
+            Reply(200, {"data": None}),
+            Reply(202),
+            Reply(202, {}),
+            Reply(204),
+        ]
         odd += [Reply(code, b"<html>") for code in (400, 404, 405, 408, 409, 410, 425, 431, 451, 529)]
         odd += [Reply(code, {"message": "Cannot POST", "error": "Not Found", "code": "X"}) for code in (404, 408, 409)]
         told = [self.play(world, "submit", reply.script) for reply in [*BROKEN, *odd]]

@@ -4,7 +4,7 @@ import io
 import json
 import os
 import zipfile
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from datetime import UTC, datetime
 from pathlib import Path
@@ -77,9 +77,11 @@ class House:
         table = self.provider.capabilities.languages
         return route_for(folder, table=table, listed=(), default_source=self.settings.source_language)
 
-    def prepare(self, content: bytes = TEXT, name: str = "note.txt", folder: str = "fr") -> list[Part]:
+    def prepare(
+        self, content: bytes = TEXT, name: str = "note.txt", folder: str = "fr", accepted: Sequence[str | None] = ()
+    ) -> list[Part]:
         stem, _, extension = name.rpartition(".")
-        attempt = Attempt(job=JOB, number=1, sent_name=f"{stem}.{JOB}-1.{extension}")
+        attempt = Attempt(job=JOB, number=1, sent_name=f"{stem}.{JOB}-1.{extension}", accepted=tuple(accepted))
         return list(self.provider.prepare(self.original(content, name), self.route(folder), attempt))
 
     def submit(self, content: bytes = TEXT, name: str = "note.txt") -> list[str]:
@@ -154,7 +156,7 @@ At = Callable[..., tuple[House, RawServer]]
 
 
 def ready_refs(*runs: int, texts: int = 1) -> list[str]:
-    return [str(Reference.of(f"task-{run}", ["Hello"] * texts, 3000).with_run(run)) for run in runs]
+    return [str(Reference.of(f"task-{run}", ["Hello"] * texts, 3000, 100).with_run(run)) for run in runs]
 
 
 # -- through the simulated service ----------------------------------------------------------------------------
@@ -225,6 +227,46 @@ def test_same_parts_after_a_restart(tmp_path: Path, sandbox: Sandbox) -> None:
     assert [part.payload for part in first] == [part.payload for part in second]
     assert [(part.index, part.of) for part in first] == [(index, len(first)) for index in range(len(first))]
     assert all(len(part.payload.texts) <= 7 and sum(map(len, part.payload.texts)) <= 100 for part in first)
+
+
+def test_a_document_goes_on_as_it_was_cut(tmp_path: Path, sandbox: Sandbox) -> None:
+    """With other limits in the settings the parts still missing are those of the first cut, and fit the paid ones."""
+    content = b"".join(b"Line number %d is here. And it goes on.\n" % number for number in range(30))
+    with House(tmp_path, sandbox.base_url("cambai"), max_texts=4, max_characters=100) as house:
+        first = house.prepare(content)
+        paid = [house.provider.submit(first[index], None).ref for index in (0, 2)]
+        ready = [house.ready(ref or "") for ref in paid]
+    with House(tmp_path, sandbox.base_url("cambai"), max_texts=5, max_characters=120) as house:
+        anew = house.prepare(content)
+        second = house.prepare(content, accepted=[None, None, ready[1], *[None] * (len(first) - 3)])
+        rest = [house.ready(house.provider.submit(part, None).ref or "") for part in second]
+        results = [house.fetch(ref)[0] for ref in [ready[0], rest[1], ready[1], *rest[3:]]]
+        whole = house.provider.assemble(house.original(content), [one for one in results if isinstance(one, bytes)])
+
+    assert [part.payload for part in second] == [part.payload for part in first]
+    assert [part.payload.texts for part in anew] != [part.payload.texts for part in first]
+    assert whole.count(b"\n") == content.count(b"\n")
+
+
+def test_a_mark_tells_what_fits(house: House, tmp_path: Path, sandbox: Sandbox) -> None:
+    """A reference bears the mark of its own texts under its own limits, also when it has been told its run."""
+    content = b"One line here.\nTwo lines here.\nThree lines.\n"
+    with House(tmp_path, sandbox.base_url("cambai"), max_texts=1) as small:
+        parts = small.prepare(content)
+        ref = small.ready(small.provider.submit(parts[1], None).ref or "")
+    others = [*house.prepare(content), *house.prepare(b"Two lines here?\n")]
+
+    assert [part.mark in ref for part in parts] == [False, True, False]
+    assert [part.mark in ref for part in others] == [False, False]
+
+
+@pytest.mark.parametrize("ref", ["task-1", "t;texts=3", "t;texts=3;limit=3000;check=1a2b3c4d", ";;limit=0;most=x"])
+def test_a_reference_that_tells_no_limits_leaves_them_to_the_settings(house: House, ref: str) -> None:
+    """What was written by hand or before limits were kept is no reason to stop; whether it fits is seen by its mark."""
+    [usual], [part] = house.prepare(), house.prepare(accepted=[ref])
+
+    assert part.payload == usual.payload
+    assert part.mark not in ref
 
 
 def test_results_of_several_documents_come_together(house: House, sandbox: Sandbox) -> None:
@@ -545,7 +587,7 @@ def test_refused_connection_is_not_sent(tmp_path: Path) -> None:
 # -- statuses -------------------------------------------------------------------------------------------------
 
 
-REF = "t-1;texts=2;limit=3000;check=00000000"
+REF = "t-1;texts=2;limit=3000;check=00000000;most=100"
 
 
 @pytest.mark.parametrize(

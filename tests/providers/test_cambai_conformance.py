@@ -18,7 +18,7 @@ from tests.rawserver import Exchange
 LINES = ("Hello world.", "How are you?")
 INVALID = Reply(422, {"detail": [{"loc": ["body", "texts"], "msg": "Field required", "type": "missing"}]})
 DETAIL = {"detail": "Something"}
-READY = str(Reference.of("ref-1", LINES, 3000).with_run(7))
+READY = str(Reference.of("ref-1", LINES, 3000, 100).with_run(7))
 
 WITH_KEY = ("submit", "status", "fetch", "check")
 ROWS = (

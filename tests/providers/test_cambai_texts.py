@@ -121,23 +121,25 @@ def test_half_a_pair_becomes_a_question_mark() -> None:
     st.text(min_size=1).filter(lambda task: task.encode("utf-8", "replace").decode() == task),
     st.lists(st.text(st.characters(codec="utf-8"))),
     st.integers(1, 50_000),
+    st.integers(1, 10_000),
     st.none() | st.integers(1, 10**17),
 )
-def test_reference_survives_the_journal(task: str, texts: list[str], limit: int, run: int | None) -> None:
+def test_reference_survives_the_journal(task: str, texts: list[str], limit: int, most: int, run: int | None) -> None:
     """Whatever id a service gives, the reference is one plain word and is read back as it was."""
-    reference = Reference.of(task, texts, limit)
+    reference = Reference.of(task, texts, limit, most)
     reference = reference if run is None else reference.with_run(run)
 
     assert Reference.read(str(reference)) == reference
+    assert Reference.of("another", texts, limit, most).mark in str(reference)
     assert str(reference).isascii()
     assert not set(str(reference)) & set(" /?#&\n")
 
 
 def test_reference_can_be_read_by_people() -> None:
     """The two ids of the service stand in it as the service writes them."""
-    reference = Reference.of("8c1b2f0e-7d1a", ["Hello"], 3000).with_run(12345)
+    reference = Reference.of("8c1b2f0e-7d1a", ["Hello"], 3000, 100).with_run(12345)
 
-    assert str(reference) == f"8c1b2f0e-7d1a;texts=1;limit=3000;check={check_of(['Hello'])};run=12345"
+    assert str(reference) == f"8c1b2f0e-7d1a;texts=1;limit=3000;check={check_of(['Hello'])};most=100;run=12345"
 
 
 @given(st.text(st.characters(codec="utf-8"), max_size=30))

@@ -105,6 +105,7 @@ def test_sources_are_short_codes() -> None:
         ("pt_br", "pt-BR"),
         ("zh-Hans", "zh-Hans"),
         ("ZH-hans", "zh-Hans"),
+        ("fil", "tl"),
         ("sr-Cyrl-RS", "sr-Cyrl"),  # the form has no room for three subtags; two of them say the same
     ],
 )
@@ -113,7 +114,9 @@ def test_form_takes_languages(folder: str, sent: str) -> None:
     assert gpttranslator(folder) == (sent, "en")
 
 
-@pytest.mark.parametrize("folder", ["new", "old", "es-419", "sr-Latn-RS-x-a", "french", "qq", "x", "toolong", "fr-"])
+@pytest.mark.parametrize(
+    "folder", ["new", "old", "kr", "br", "es-419", "sr-Latn-RS-x-a", "french", "qq", "x", "toolong", "fr-"]
+)
 def test_form_refuses_the_rest(folder: str) -> None:
     """Everyday words, digits, three subtags and what is no language are not guessed into one."""
     with pytest.raises(UnknownLanguageError):
