@@ -151,6 +151,7 @@ class Engine:
             desk.account.check_later(error.until)
         except ServiceError as error:
             desk.account.still_closed(error.code)
+            self._shop.warn_once((desk.name, str(error)), "account.check", provider=desk.name, why=str(error))
         else:
             desk.account.half_open()
             self._shop.log.info("account.trial", provider=desk.name)

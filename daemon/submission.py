@@ -36,6 +36,8 @@ from daemon.workshop import Workshop, part_key, place_of, resume
 CHANGED_REST_S = 5.0
 BUSY_REST_S = 1.0
 UNPROVEN_REST_S = 10.0
+_MOST_BYTES = 20_000_000_000
+"""What is sent to a service that documents no limit: nobody means a sparse file of a terabyte."""
 
 
 def vet(desk: Desk, job: Job, size: int) -> RejectedError | None:
@@ -48,8 +50,9 @@ def vet(desk: Desk, job: Job, size: int) -> RejectedError | None:
         shown = f".{extension}" if extension else "nameless"
         known = ", ".join(f".{one}" for one in sorted(facts.extensions))
         return RejectedError("drop.type", facts={"extension": shown, "extensions": known})
-    if facts.max_bytes is not None and size > facts.max_bytes:
-        return RejectedError("drop.too_large", facts={"size": f"{size:,}", "limit": f"{facts.max_bytes:,} bytes"})
+    limit = facts.max_bytes or _MOST_BYTES
+    if size > limit:
+        return RejectedError("drop.too_large", facts={"size": f"{size:,}", "limit": f"{limit:,} bytes"})
     try:
         desk.route(job.folder)
     except UnknownLanguageError as error:
@@ -121,6 +124,8 @@ class Submissions:
             shop.put(lane, job.id, 0.0, error.code)
         except ServiceError as error:
             # Preparing needed the network and did not get through.
+            if isinstance(error, ThrottledError):
+                desk.account.pause(error.retry_after_s)
             shop.again(lane, job.id, error.code)
 
     # -- the attempt ----------------------------------------------------------------------------------------

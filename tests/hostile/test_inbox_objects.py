@@ -115,9 +115,11 @@ def test_the_limit_is_the_last_size_that_is_taken(line: Line, more: int, sent: i
     assert line.codes == ({} if sent else {"fr/report.txt": "drop.too_large"})
 
 
+@pytest.mark.parametrize("most_bytes", [1_000_000, None], ids=["a limit", "no limit known"])
 @pytest.mark.parametrize("name", ["huge.txt", "huge.docx", "huge.pdf"])
-def test_a_terabyte_of_nothing(line: Line, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_a_terabyte_of_nothing(line: Line, monkeypatch: pytest.MonkeyPatch, name: str, most_bytes: int | None) -> None:
     """Of a sparse file no more than its end is looked at, before it fails for its size."""
+    line.service.take(most_bytes)
     os.truncate(line.drop(f"acme/fr/{name}"), 1 << 40)
     seen = reads(monkeypatch)
     line.live(70)
