@@ -9,13 +9,15 @@ Loading creates nothing and starts nothing.
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Annotated, Any, Final, Literal, NamedTuple
+from urllib.parse import unquote
 
 import yaml
 from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError
 
 from daemon import config_checks as checks
+from daemon import config_safety as safety
 from daemon import disk
 from daemon.config_checks import Findings, Origin, Place
 from daemon.config_entries import Kinds, read_entries
@@ -134,7 +136,7 @@ class Config(Model):
     @property
     def warnings(self) -> tuple[str, ...]:
         """What works and is not wise, each with file and line."""
-        return checks.warnings(self._origin, self.providers)
+        return safety.warnings(self._origin, self.providers)
 
     def provider(self, name: str) -> ProviderSettings:
         """The entry of that name. Raises KeyError when there is none."""
@@ -158,7 +160,8 @@ def load(
     if isinstance(entries, dict):
         data["providers"] = read_entries(entries, _registry() if kinds is None else kinds, findings)
     providers = data["providers"] if isinstance(entries, dict) else {}
-    checks.check_folders(findings, data, providers)
+    safety.check_folders(findings, data, providers)
+    safety.check_writers(findings, data, providers)
     if keys:
         checks.missing_keys(findings, providers)
     try:
@@ -177,14 +180,31 @@ def missing_keys(config: Config) -> list[Problem]:
 
 
 def secret_values(config: Config) -> frozenset[str]:
-    """All keys that can be read now, for redaction."""
-    found = set()
+    """All keys that can be read now, for redaction; of signed addresses also what makes them secret."""
+    found: set[str] = set()
     for _, secret in checks.secrets_in(config.providers, ()):
         try:
-            found.add(secret.read())
+            found.update(_spelled(secret.read()))
         except LookupError:
             continue
     return frozenset(found)
+
+
+def seen_values(config: Config) -> Callable[[], frozenset[str]]:
+    """What tells all keys that were ever read, from memory; those that can be read now are among them."""
+    secret_values(config)
+    secrets = [secret for _, secret in checks.secrets_in(config.providers, ())]
+    return lambda: frozenset(one for secret in secrets for value in secret.seen for one in _spelled(value))
+
+
+def _spelled(value: str) -> Iterator[str]:
+    """A secret; of a signed address also its query and its signature alone, as it is written and decoded."""
+    yield value
+    address, _, query = value.partition("?")
+    if "://" in address and query:
+        yield query
+        for signature in re.findall(r"(?:^|&)sig=([^&]+)", query):
+            yield from (signature, unquote(signature))
 
 
 def _registry() -> Kinds:

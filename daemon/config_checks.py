@@ -5,7 +5,6 @@ in one `Findings`, so that a file is mended in one round. Nothing here changes a
 """
 
 import difflib
-import os
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
@@ -14,9 +13,8 @@ from typing import Any, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from daemon import disk
 from daemon.errors import ConfigError, Problem
-from daemon.settings import Model, ProviderSettings, Secret, absolute_path, folder_name
+from daemon.settings import Model, ProviderSettings, Secret, folder_name
 
 Place = tuple[str | int, ...]
 
@@ -131,10 +129,17 @@ def add_invalid(
         if one["type"] == "missing":
             inside = (*_inside(data, one["loc"][:-1]), one["loc"][-1])
         places.append(inside)
-        place = (*at, *inside)
+        place = (*at, *(inside[:-1] if _may_be_a_key(one, model) else inside))
         if not (inside and findings.holds(place)):
             findings.unusable(place, *_words(one, model))
     return places
+
+
+def _may_be_a_key(one: Any, model: type[BaseModel]) -> bool:
+    """Whether an unknown word stands where a secret is described: `{THE-KEY}` is a mapping with that word in it."""
+    known = _keys_at(model, one["loc"][:-1])
+    unknown = one["type"] == "extra_forbidden" and known == sorted(Secret.model_fields)
+    return unknown and nearest(str(one["loc"][-1]), known) is None
 
 
 def _inside(data: Any, location: Place) -> Place:
@@ -198,38 +203,6 @@ def secrets_in(value: Any, at: Place) -> Iterator[tuple[Place, Secret]]:
             yield from secrets_in(item, (*at, index))
 
 
-def check_folders(findings: Findings, data: Mapping[str, Any], providers: Mapping[str, ProviderSettings]) -> None:
-    """Refuse folders that lie in one another, and files in the share that decide what the program does."""
-    root, state = _real(data.get("root")), _real(data.get("state"))
-    if root and state:
-        if root == state:
-            findings.add(("state",), "is the same folder as root", "expected a local folder of its own")
-        elif _is_inside(state, root):
-            findings.add(("state",), "lies inside root", "expected a local folder outside what people see")
-        elif _is_inside(root, state):
-            findings.add(("root",), "lies inside state", "expected a folder of its own")
-    if not root:
-        return
-    why = "people who can write to the share could change it"
-    for what, path in (("the configuration file", findings.origin.file), ("the program", __file__)):
-        if path and _is_inside(os.path.realpath(path), root):
-            findings.add(("root",), f"{what} lies inside root", why)
-    for place, secret in secrets_in(providers, ("providers",)):
-        if secret.file and _is_inside(os.path.realpath(secret.file), root):
-            findings.add(place, "the key's file lies inside root", why)
-
-
-def _real(value: object) -> str | None:
-    try:
-        return os.path.realpath(absolute_path(value))
-    except ValueError:
-        return None  # reported by the model
-
-
-def _is_inside(path: str, folder: str) -> bool:
-    return os.path.commonpath([path, folder]) == folder
-
-
 def check_names(findings: Findings, names: Sequence[str]) -> None:
     """A provider's name is a folder's; on many shares two names that differ in case are one folder."""
     known: dict[str, str] = {}
@@ -263,26 +236,3 @@ def missing_keys(findings: Findings, providers: Mapping[str, ProviderSettings]) 
             secret.read()
         except LookupError as error:
             findings.add(place, str(error.args[0]))
-
-
-def warnings(origin: Origin, providers: Mapping[str, ProviderSettings]) -> tuple[str, ...]:
-    """What works and is not wise: keys written into the file, and key files that others can read."""
-    found = []
-    for place, secret in secrets_in(providers, ("providers",)):
-        if secret.value is not None:
-            advice = "better {credential: NAME}, {file: PATH} or {env: NAME}"
-            found.append(origin.problem(place, "the key itself stands in the configuration file", advice))
-        elif secret.file is not None and _others_read(secret.file):
-            found.append(origin.problem(place, f"others can read {secret.where}", "chmod 600"))
-    return tuple(str(one) for one in found)
-
-
-def _others_read(path: str) -> bool:
-    try:
-        descriptor = disk.open_own(path)
-    except OSError:
-        return False  # reported as a missing key
-    try:
-        return bool(disk.fstat(descriptor).st_mode & 0o077)
-    finally:
-        disk.close(descriptor)

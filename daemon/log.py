@@ -8,7 +8,6 @@ Keys are taken out of the whole record, field by field, tracebacks and their cau
 messages would miss those. Whatever goes wrong with the log's target, the caller does not hear of it.
 """
 
-import base64
 import contextlib
 import functools
 import json
@@ -16,25 +15,21 @@ import logging
 import math
 import re
 import sys
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any, Final, Literal, TextIO
-from urllib.parse import quote, quote_plus
 
 import structlog
 from structlog.stdlib import ProcessorFormatter
 from structlog.typing import EventDict, Processor
 
-from daemon import names
+from daemon import names, spellings
 
 REDACTED: Final = "[redacted]"
 
 # At INFO httpx logs every request with its whole address and APScheduler every run of every timer; at DEBUG
 # httpcore logs headers.
 _QUIET: Final = ("httpx", "httpcore", "apscheduler")
-# Shorter ones would take words out of the text everywhere; no service has such keys.
-_SHORTEST: Final = 4
-_SHORTEST_BASE64: Final = 8
 _DEEPEST: Final = 6
 
 _HEADERS = r"x-api-key|ocp-apim-subscription-key|document[-_]key|x-amz-security-token"
@@ -94,34 +89,12 @@ def redact(text: str, secrets: Iterable[str]) -> str:
     looks like a secret are signatures in addresses and the values of headers that carry keys. Values shorter
     than four characters are not looked for.
     """
-    known = _known(frozenset(secrets))
+    known = spellings.pattern(frozenset(secrets))
     if known:
         text = known.sub(REDACTED, text)
     for pattern in _PATTERNS:
         text = pattern.sub(rf"\1{REDACTED}", text)
     return text
-
-
-@functools.lru_cache(maxsize=8)
-def _known(secrets: frozenset[str]) -> re.Pattern[str] | None:
-    forms = {form for secret in secrets if len(secret) >= _SHORTEST for form in _forms(secret)}
-    # The longest first: a key may begin like another one.
-    ordered = sorted(forms, key=lambda form: (-len(form), form))
-    return re.compile("|".join(map(re.escape, ordered)), re.IGNORECASE) if ordered else None
-
-
-def _forms(secret: str) -> Iterator[str]:
-    escaped = json.dumps(secret)[1:-1]
-    yield from (secret, quote(secret, safe=""), quote(secret), quote_plus(secret))
-    yield from (escaped, escaped.replace("/", "\\/"), repr(secret)[1:-1])
-    for shift in range(3):
-        # Three characters hold four bytes; with `shift` bytes before it the key begins elsewhere in them. The
-        # characters at both ends that also depend on other bytes are left out.
-        data = b"\0" * shift + secret.encode("utf-8", "surrogatepass")
-        whole = slice((0, 2, 3)[shift], len(data) * 8 // 6)
-        for encoded in (base64.b64encode(data), base64.urlsafe_b64encode(data)):
-            if len(encoded[whole]) >= _SHORTEST_BASE64:
-                yield encoded[whole].decode()
 
 
 def _is_terminal(stream: TextIO) -> bool:

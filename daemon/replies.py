@@ -8,6 +8,7 @@ from datetime import datetime
 from email.utils import parsedate_to_datetime
 from typing import Any
 
+from daemon import spellings
 from daemon.clock import Clock
 from daemon.errors import TransientError
 
@@ -16,7 +17,7 @@ _PACE_S = 60.0
 _LEAST_BYTES = 60_000
 # Keys that are shorter would take words out of answers.
 _SHORTEST_KEY = 8
-_REDACTED = b"[redacted]"
+_REDACTED = "[redacted]"
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -41,9 +42,10 @@ class Answer:
 class Pace:
     """Notices a transfer that crawls on for ever, one byte before each silence would be too long."""
 
-    def __init__(self, clock: Clock) -> None:
+    def __init__(self, clock: Clock, *, grace_s: float = 0.0) -> None:
+        """For `grace_s` seconds anything is good."""
         self._clock = clock
-        self._since = clock.monotonic()
+        self._since = clock.monotonic() + grace_s
         self._bytes = 0
 
     def keeps(self, count: int) -> bool:
@@ -84,12 +86,14 @@ def refuse_unprovable(headers: Mapping[str, str]) -> None:
 
 
 def without_key(body: bytes, key: Mapping[str, str]) -> bytes:
-    """A service that repeats the key in its words must not bring it into sidecars."""
-    for value in key.values():
-        secret = value.rpartition(" ")[2].encode()
-        if len(secret) >= _SHORTEST_KEY:
-            body = body.replace(secret, _REDACTED)
-    return body
+    """A service that repeats the key in its words, however it spells it, must not bring it into sidecars.
+
+    The region that goes along with some keys is no secret, and a word that such answers need.
+    """
+    values = (value for header, value in key.items() if not header.lower().endswith("-region"))
+    known = spellings.pattern(frozenset(value.rpartition(" ")[2] for value in values), _SHORTEST_KEY)
+    # All spellings are ASCII, whatever the body's own encoding is.
+    return known.sub(_REDACTED, body.decode("latin-1")).encode("latin-1") if known else body
 
 
 def words(error: Exception) -> str:

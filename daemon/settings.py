@@ -20,6 +20,7 @@ from pydantic import (
     ConfigDict,
     Discriminator,
     Field,
+    PrivateAttr,
     Tag,
     field_validator,
     model_validator,
@@ -159,6 +160,8 @@ class Secret(Model):
     credential: str | None = None
     value: str | None = Field(default=None, repr=False)
 
+    _seen: set[str] = PrivateAttr(default_factory=set)
+
     @model_validator(mode="before")
     @classmethod
     def _from_text(cls, data: Any) -> Any:
@@ -196,6 +199,11 @@ class Secret(Model):
             return f"systemd credential {self.credential}"
         return "the configuration file"
 
+    @property
+    def seen(self) -> frozenset[str]:
+        """Every key that was read here so far: of a renewed one the older may still be in somebody's words."""
+        return frozenset(self._seen)
+
     def read(self) -> str:
         """The key as it is now.
 
@@ -212,6 +220,7 @@ class Secret(Model):
             raise LookupError(f"no key in {self.where}")
         if not found.isascii() or not found.isprintable():
             raise LookupError(f"the key in {self.where} has characters that cannot be sent in a header")
+        self._seen.add(found)
         return found
 
     def _from_file(self) -> str:

@@ -17,6 +17,7 @@ from dataclasses import dataclass, replace
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
+import httpcore
 import httpx
 
 from daemon.accounts import Account
@@ -28,7 +29,7 @@ from daemon.errors import (
     TransientError,
     UncertainError,
 )
-from daemon.hosts import permit
+from daemon.hosts import Line, Ways, permit
 from daemon.multipart import Multipart
 from daemon.originals import Original
 from daemon.replies import Answer, Pace, refuse_unprovable, retry_after, without_key, words
@@ -41,8 +42,10 @@ _MOST_AT_ONCE = 100_000_000
 _AGENT = "babeldrop"
 _NO_ROOM = "the result could not be kept, the disk is full or broken"
 _LOST = "the connection was lost before it answered"
-# An answer to a call has to be whole after so many times the longest silence that is allowed.
+# A head, and the body of an answer to a call, has to be whole after so many times the longest silence allowed.
 _MOST_SILENCES = 5
+# A result that came with the answer was paid and comes only once: for so long it may crawl.
+_PAID_GRACE_S = 3600.0
 # A name that cannot be one (`a..b`) is a UnicodeError from the resolver.
 _FAILURES = (httpx.HTTPError, httpx.InvalidURL, UnicodeError)
 
@@ -71,22 +74,21 @@ class Session:
         stopping: threading.Event,
     ) -> None:
         self._base = httpx.URL(settings.base_url.rstrip("/"))
-        self._result_hosts = frozenset(settings.result_hosts)
         self._account = account
         self._clock = clock
         self._auth = auth
         self._stopping = stopping
         self.meter = Meter()
         wait = settings.timeout
-        self._most_answer_s = _MOST_SILENCES * wait.read
+        _, host, port = _origin(self._base)
+        self._ways = Ways(clock, (host.decode(), port), settings.result_hosts, _MOST_SILENCES * wait.read)
         timeout = httpx.Timeout(wait.read, connect=wait.connect, pool=wait.connect)
         self._client = httpx.Client(
-            verify=ssl.create_default_context(),
+            transport=_Transport(self._ways),
             timeout=timeout,
             trust_env=False,
             follow_redirects=False,
             headers={"user-agent": _AGENT, "accept-encoding": "identity", "connection": "close"},
-            limits=httpx.Limits(max_connections=_MOST_CONNECTIONS, max_keepalive_connections=0),
         )
         self._client.cookies.jar.set_policy(DefaultCookiePolicy(allowed_domains=()))
 
@@ -194,8 +196,15 @@ class Session:
     def _url(self, path: str) -> httpx.URL:
         return httpx.URL(str(self._base) + path)
 
-    def _answer(self, request: httpx.Request, key: Mapping[str, str]) -> Answer:
+    def _sent(self, request: httpx.Request) -> tuple[httpx.Response, Line]:
+        """The answer up to the end of its head, and the connection that brings the rest."""
         response = self._client.send(request, stream=True)
+        line: Line = response.extensions["network_stream"]
+        line.extend()
+        return response, line
+
+    def _answer(self, request: httpx.Request, key: Mapping[str, str]) -> Answer:
+        response, _ = self._sent(request)
         try:
             return self._told(response, key)
         finally:
@@ -204,14 +213,11 @@ class Session:
     def _told(self, response: httpx.Response, key: Mapping[str, str]) -> Answer:
         """The answer with its body; of an error whose body breaks off the status tells enough."""
         body = b""
-        until = self._clock.monotonic() + self._most_answer_s
         try:
             for block in response.iter_bytes():
                 body += block
                 if len(body) > _MOST_ANSWER:
                     raise httpx.RemoteProtocolError("an answer of more than 4 MiB")
-                if self._clock.monotonic() > until:
-                    raise httpx.ReadTimeout("an answer that does not come to its end")
         except httpx.HTTPError:
             if response.status_code < 400:
                 raise
@@ -229,7 +235,7 @@ class Session:
 
     def permit(self, host: str) -> None:
         """Allow results and storage at a host (`host:port`) that a setting names, also when it is private."""
-        self._result_hosts |= {host.lower()}
+        self._ways.allow(host)
 
     def store(self, url: str, original: Original, headers: Mapping[str, str]) -> Answer:
         """Put the whole original at an address of permitted storage; free and repeatable.
@@ -245,7 +251,7 @@ class Session:
 
     def _elsewhere(self, method: str, url: str, headers: Mapping[str, str], blocks: Iterator[bytes] | None) -> Answer:
         address = _address(url)
-        permit(address.scheme, address.raw_host.decode(), _port(address), self._result_hosts)
+        permit(address.scheme, address.raw_host.decode(), _port(address), self._ways.allowed)
         try:
             request = self._client.build_request(method, address, content=blocks, headers=headers)
             return self._answer(request, {})
@@ -271,7 +277,7 @@ class Session:
         address = _address(url)
         own = _origin(address) == _origin(self._base)
         if not own:
-            permit(address.scheme, address.raw_host.decode(), _port(address), self._result_hosts)
+            permit(address.scheme, address.raw_host.decode(), _port(address), self._ways.allowed)
         with self._slot("fetch") if own else contextlib.nullcontext():
             key = self._key() if own else {}
             try:
@@ -286,14 +292,15 @@ class Session:
         self, request: httpx.Request, key: Mapping[str, str], sink: Sink, most: int, *, paid: bool = False
     ) -> Answer:
         """A 2xx into the sink. What was `paid` with this very request is not cut by a stop: it comes only once."""
-        response = self._client.send(request, stream=True)
+        response, line = self._sent(request)
         try:
             if not response.is_success:
                 return self._told(response, key)
             refuse_unprovable(response.headers)
             sink.restart()
-            pace = Pace(self._clock)
+            pace = Pace(self._clock, grace_s=_PAID_GRACE_S if paid else 0.0)
             for block in response.iter_raw():
+                line.extend()
                 if self._stopping.is_set() and not paid:
                     raise TransferCutError("a result")
                 self.meter.down += len(block)
@@ -305,6 +312,20 @@ class Session:
         finally:
             response.close()
         return self._answered(response)
+
+
+class _Transport(httpx.HTTPTransport):
+    """HTTP over our own connections: httpx takes no network backend, the pool it builds on does."""
+
+    def __init__(self, ways: Ways) -> None:
+        verified = ssl.create_default_context()
+        super().__init__(verify=verified, trust_env=False)
+        self._pool = httpcore.ConnectionPool(
+            ssl_context=verified,
+            max_connections=_MOST_CONNECTIONS,
+            max_keepalive_connections=0,
+            network_backend=ways,
+        )
 
 
 def _address(url: str) -> httpx.URL:

@@ -21,7 +21,9 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-RING_1 = _words("errors messages job agenda policy languages stability formats names sidecar records segments")
+RING_1 = _words(
+    "errors messages job agenda policy languages stability formats names sidecar records segments spellings"
+)
 RING_2 = _words(
     "clock disk kernel transport journal folders moves originals spool watcher accounts settings providers "
     "replies hosts multipart"
@@ -32,9 +34,9 @@ BESIDE = "sandbox"
 KNOW_THE_SANDBOX = _words("cli selftest")
 
 PURE = _words(
-    "abc bisect codecs collections collections.abc contextlib dataclasses datetime difflib enum fnmatch "
-    "functools heapq html itertools json math operator re string struct types typing unicodedata xml.parsers "
-    "xml.sax.saxutils zlib langcodes langcodes.tag_parser"
+    "abc base64 bisect codecs collections collections.abc contextlib dataclasses datetime difflib enum fnmatch "
+    "functools heapq html itertools json math operator re string struct types typing unicodedata urllib.parse "
+    "xml.parsers xml.sax.saxutils zlib langcodes langcodes.tag_parser"
 )
 """What ring 1 may import: libraries that neither ask nor change anything outside their arguments."""
 

@@ -274,6 +274,7 @@ class TestSecrets:
             urllib.parse.quote(CANARY, safe="").lower(),
             json.dumps({"a": CANARY}),
             json.dumps({"a": CANARY}).replace("/", "\\/"),
+            json.dumps({"a": CANARY}).replace("&", "\\u0026").replace("+", "\\u002b").replace('\\"', "\\u0022"),
             repr({"a": CANARY}),
             base64.b64encode(CANARY.encode()).decode(),
             base64.b64encode(f"user:{CANARY}".encode()).decode(),

@@ -232,21 +232,6 @@ def test_public_host_over_https_gives_results(sink: Sink, monkeypatch: pytest.Mo
     assert KEY not in sent.head.decode()
 
 
-def test_name_that_leads_inside_afterwards_gains_nothing(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A name that is public when it is looked at and ours when it is asked meets a certificate it cannot show."""
-    monkeypatch.setenv("SSL_CERT_FILE", str(CERTIFICATE))
-    monkeypatch.setattr(socket, "getaddrinfo", resolver("93.184.215.14", "127.0.0.1"))
-    with (
-        RawServer(answer(200), tls=True) as inside,
-        session("https://api.example.com") as one,
-        pytest.raises(TransientError) as caught,
-    ):
-        one.download(f"https://evil.example:{inside.port}/result", sink, most=MOST)
-
-    assert caught.value.code == "service.unreachable"
-    assert inside.requests == []
-
-
 def test_unknown_host_is_asked_for_again(sink: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that cannot be looked up now may be there later."""
 

@@ -124,10 +124,9 @@ def _log(settings: "Config", level: str | None = None) -> None:
     import structlog
 
     from daemon import log
-    from daemon.config import secret_values
+    from daemon.config import seen_values
 
-    values = secret_values(settings)
-    log.configure(level or settings.log.level, settings.log.format, secrets=lambda: values)
+    log.configure(level or settings.log.level, settings.log.format, secrets=seen_values(settings))
     logger = structlog.get_logger()
     sys.excepthook = lambda kind, error, trace: logger.error("daemon.broke", exc_info=(kind, error, trace))
     threading.excepthook = lambda args: logger.error(

@@ -14,6 +14,7 @@ from daemon.sandbox.addresses import Addresses
 
 _STOP_S = 10.0
 _LOG = "sandbox.log"
+_INHERITED = frozenset({"HOME", "LANG", "LANGUAGE", "PATH", "TMPDIR", "TZ", "VIRTUAL_ENV"})
 # Loopback is asked directly, whatever proxies the environment names.
 _DIRECT = build_opener(ProxyHandler({}))
 
@@ -122,6 +123,10 @@ def start(
 
 
 def _environment() -> dict[str, str]:
-    # The child must find this very package, wherever its parent was started.
+    # The child must find this very package, wherever its parent was started. Keys of real services, which may
+    # stand in the environment, are none of its business.
     here = str(Path(__file__).resolve().parents[2])
-    return {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))}
+    known = {
+        name: value for name, value in os.environ.items() if name in _INHERITED or name.startswith(("LC_", "PYTHON"))
+    }
+    return {**known, "PYTHONPATH": os.pathsep.join(filter(None, [here, os.environ.get("PYTHONPATH")]))}
