@@ -301,3 +301,22 @@ class Account:
                 occupied=self._occupied,
                 paused_until=self._paused_until if self._paused_until > now else None,
             )
+
+
+class Reservation:
+    """A place in the account, kept from the moment a job is chosen until its submission takes one."""
+
+    def __init__(self, account: Account, job: str) -> None:
+        self._account = account
+        self._job = job
+        self._held = True
+
+    def renew(self) -> bool:
+        """Hold a place again, for the next part; False when there is none."""
+        self._held = self._held or self._account.reserve(self._job)
+        return self._held
+
+    def give_back(self) -> None:
+        if self._held:
+            self._held = False
+            self._account.unreserve()

@@ -9,7 +9,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
 from daemon import disk, kernel, names, policy
-from daemon.accounts import Account
+from daemon.accounts import Reservation
 from daemon.desks import Desk
 from daemon.errors import (
     BabeldropError,
@@ -61,25 +61,6 @@ def vet(desk: Desk, job: Job, size: int) -> RejectedError | None:
     return None
 
 
-class _Reservation:
-    """A place in the account, kept from the moment a job is chosen until its submission takes one."""
-
-    def __init__(self, account: Account, job: str) -> None:
-        self._account = account
-        self._job = job
-        self._held = True
-
-    def renew(self) -> bool:
-        """Hold a place again, for the next part; False when there is none."""
-        self._held = self._held or self._account.reserve(self._job)
-        return self._held
-
-    def give_back(self) -> None:
-        if self._held:
-            self._held = False
-            self._account.unreserve()
-
-
 class Submissions:
     """The step that spends money."""
 
@@ -90,7 +71,7 @@ class Submissions:
 
     def run(self, desk: Desk, key: str) -> None:
         """Submit what is new of a job. The caller has reserved a place in the account."""
-        place = _Reservation(desk.account, key)
+        place = Reservation(desk.account, key)
         try:
             with self._shop.alone("hand over", key) as alone:
                 job = self._shop.journal.get(key)
@@ -105,7 +86,7 @@ class Submissions:
             place.give_back()
             self._shop.wake()
 
-    def _try(self, desk: Desk, job: Job, place: _Reservation) -> None:
+    def _try(self, desk: Desk, job: Job, place: Reservation) -> None:
         shop, lane = self._shop, desk.lanes.submit
         try:
             self._submit(desk, job, place)
@@ -130,7 +111,7 @@ class Submissions:
 
     # -- the attempt ----------------------------------------------------------------------------------------
 
-    def _submit(self, desk: Desk, job: Job, place: _Reservation) -> None:
+    def _submit(self, desk: Desk, job: Job, place: Reservation) -> None:
         with self._opened(job) as original:
             if original is None:
                 return
@@ -236,7 +217,7 @@ class Submissions:
         self._shop.record(job.id, "accepted", part=index, of=of, **facts)
         self._shop.put(desk.lanes.poll, part_key(job.id, index), 0.0)
 
-    def _submit_part(self, desk: Desk, job: Job, part: Part, state: PartState, place: _Reservation) -> bool:
+    def _submit_part(self, desk: Desk, job: Job, part: Part, state: PartState, place: Reservation) -> bool:
         """One billable request; False when the rest of the job has to wait."""
         shop, account = self._shop, desk.account
         # Parts of one document may have been tried differently often; each is sent under its own number.
@@ -284,6 +265,10 @@ class Submissions:
 
     def _taken(self, desk: Desk, job: Job, index: int, accepted: Accepted) -> None:
         shop = self._shop
+        if accepted.ref is not None and shop.is_of_another(shop.journal.get(job.id) or job, accepted.ref):
+            # Whatever is fetched there cannot be the translation of both.
+            self._not_taken(desk, job, index, UncertainError("submit.uncertain", "it told another document's id"))
+            return
         costs = {} if accepted.cost is None else {"cost": accepted.cost}
         shop.record(job.id, "accepted", part=index, ref=accepted.ref, **costs)
         shop.went_well(job.id)

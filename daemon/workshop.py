@@ -25,6 +25,7 @@ from daemon.journal import Journal
 from daemon.spool import Spool
 
 _MOST_WARNED = 10_000
+_MOST_DOCUMENTS = 20_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +60,7 @@ class Workshop:
     _tries: Counter[str] = field(default_factory=Counter)
     _at_work: set[tuple[str, str]] = field(default_factory=set)
     _submitted: dict[str, float] = field(default_factory=dict)
+    _documents: dict[tuple[str, str], tuple[str | None, str | None]] = field(default_factory=dict)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
@@ -80,7 +82,27 @@ class Workshop:
             change = after.occupied - (before.occupied if before else 0)
             if change:
                 desk.account.occupy(change)
+        self._note_references(after)
         self._note_submissions(before, after)
+
+    def _note_references(self, job: Job) -> None:
+        """Keep which document a reference is of; of the oldest in a long life nobody hears again."""
+        for ref in job.refs:
+            self._documents.setdefault((job.provider, ref), (job.sha256, job.route))
+        while len(self._documents) > _MOST_DOCUMENTS:
+            del self._documents[next(iter(self._documents))]
+
+    def is_of_another(self, job: Job, ref: str) -> bool:
+        """Whether a service has given this reference for another document, or another route, before."""
+        return self._documents.get((job.provider, ref), (job.sha256, job.route)) != (job.sha256, job.route)
+
+    def hurry(self, desk: Desk) -> None:
+        """Look at once after what waits for room in the account's window: it may have been opened by hand."""
+        for key, waiting in list(self.waiting.items()):
+            if waiting.why == "account.window":
+                for lane in (desk.lanes.submit, desk.lanes.poll, desk.lanes.fetch):
+                    if key in lane:
+                        self.put(lane, key, 0.0, waiting.why)
 
     def _note_submissions(self, before: Job | None, after: Job) -> None:
         """Keep the monotonic moments of submissions; those before this start are rebuilt from the stored time."""
