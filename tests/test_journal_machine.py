@@ -1,18 +1,24 @@
-"""The journal against a model: any order of events, notes, starts, torn tails, compactions and years."""
+"""The journal against a model: any order of events, notes, starts, torn tails, flipped bits, compactions and years."""
 
+import json
 import shutil
 import tempfile
+import threading
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, precondition, rule
 
-from daemon import journal
+from daemon import disk, journal
+from daemon.errors import StateError
 from daemon.job import Event, IllegalMoveError, Job, State, apply
 from daemon.journal import KEEP_PAID, Identity
 from tests import lives
+from tests.builders import wait_for
 from tests.clocks import FakeClock
 from tests.lives import Step
 
@@ -132,16 +138,84 @@ class Book(RuleBasedStateMachine):
 
     @precondition(lambda self: self.lines_to_lose > 0)
     @rule(share=st.floats(0.0, 1.0, exclude_max=True))
-    def start_behind_a_torn_line(self, share: float) -> None:
+    def start_behind_a_torn_tail(self, share: float) -> None:
+        """A loss of power at any byte of what no line calls synced: of several lines, where they shared a sync."""
         data = self._file.read_bytes()
-        last = data.rindex(b"\n", 0, -1) + 1
-        kept = last + int((len(data) - last) * share)
+        lines = self._lines(data)
+        mark = lines[-1][1]["synced"]
+        first = next(offset for offset, line in lines if line["seq"] > mark)
+        kept = first + int((len(data) - first) * share)
+        ends = [offset for offset, _ in lines if offset <= kept]
+        lost = len(lines) - len(ends) + 1
         self._file.write_bytes(data[:kept])
-        job = self.events.pop()
-        if job is not None:
-            self.after[job.id].pop()
-        self.lines_to_lose -= 1
-        self._start(kept - last)
+        for _ in range(lost):
+            job = self.events.pop()
+            if job is not None:
+                self.after[job.id].pop()
+        self.lines_to_lose -= lost
+        self._start(kept - ends[-1])
+
+    @rule(share=st.floats(0.0, 1.0, exclude_max=True), bit=st.integers(0, 7))
+    def flip_a_bit(self, share: float, bit: int) -> None:
+        """A start stops at what was durable once; behind the last mark it may be a torn tail, and is cut off.
+
+        It is a copy that suffers, so that all other rules go on with a whole journal.
+        """
+        data = bytearray(self._file.read_bytes())
+        lines = self._lines(data)
+        at = int(share * len(data))
+        number, (offset, line) = [(one, found) for one, found in enumerate(lines) if found[0] <= at][-1]
+        data[at] ^= 1 << bit
+        marked = number <= lines[0][1]["kept"] or any(later["synced"] >= line["seq"] for _, later in lines[number:])
+        with tempfile.TemporaryDirectory() as place:
+            copy = shutil.copytree(self.folder, f"{place}/state")
+            Path(copy, journal.NAME).write_bytes(data)
+            if number == 0 or marked:
+                with pytest.raises(StateError):
+                    journal.load(copy, self.clock)
+
+                assert Path(copy, journal.NAME).read_bytes() == data
+                return
+            book, jobs, torn = journal.load(copy, self.clock)
+            book.close()
+
+        assert torn == len(data) - offset
+        assert len(jobs) == len({one["job"] for _, one in lines[1:number] if one["job"]})
+
+    @rule()
+    def share_a_sync(self) -> None:
+        """Two jobs are claimed while a line is being written: both of theirs are written at once."""
+        real = disk.write
+        threads: list[threading.Thread] = []
+        self.ids += 2
+        names = [f"{number:016d}" for number in (self.ids - 1, self.ids)]
+
+        def meanwhile(descriptor: int, content: bytes) -> None:
+            if not threads:
+                for name in names:
+                    event, facts = lives.claimed()
+                    threads.append(threading.Thread(target=self.book.append, args=(name, event), kwargs=facts))
+                    threads[-1].start()
+                    wait_for(lambda: len(self.book._lines) == len(threads), "a line to be queued")
+            real(descriptor, content)
+
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(disk, "write", meanwhile)
+            self.book.note("rooted")
+            for thread in threads:
+                thread.join()
+        self.events.append(None)
+        for name in names:
+            job = self.book.get(name)
+
+            assert job is not None
+            self.after[name] = [job]
+            self.events.append(job)
+        self.lines_to_lose += 3
+        *_, (_, one), (_, other) = self._lines(self._file.read_bytes())
+
+        # Not even the line that was being written is known to be durable when they are queued.
+        assert one["synced"] == other["synced"] == one["seq"] - 2
 
     @rule()
     def compact(self) -> None:
@@ -153,6 +227,15 @@ class Book(RuleBasedStateMachine):
     @property
     def _file(self) -> Path:
         return Path(self.folder, journal.NAME)
+
+    @staticmethod
+    def _lines(data: bytes | bytearray) -> list[tuple[int, Mapping[str, Any]]]:
+        """Every line with its offset."""
+        found, offset = [], 0
+        for line in data.splitlines(keepends=True):
+            found.append((offset, json.loads(line)))
+            offset += len(line)
+        return found
 
     def _ended(self, job: str) -> bool:
         return bool(self.after.get(job)) and not self.after[job][-1].alive
