@@ -229,7 +229,7 @@ class Submissions:
             shop.put(desk.lanes.submit, job.id, 0.0, "account.closed")
             return False
         with self._sink(desk, job, part.index) as sink:
-            shop.journal.append(
+            begun = shop.record(
                 job.id,
                 "submitting",
                 part=part.index,
@@ -238,6 +238,8 @@ class Submissions:
                 sha256=part.document.sha256,
                 route=_route(part.route),
             )
+            if begun is None:
+                return False
             place.give_back()
             try:
                 accepted = desk.provider.submit(part, sink)

@@ -112,7 +112,7 @@ class Workshop:
             if not after.alive:
                 self._submitted.pop(key, None)
             elif part.submitted_at is not None and part.submitted_at != known:
-                passed = seconds_between(part.submitted_at, self.clock.now())
+                passed = 0.0 if before is not None else seconds_between(part.submitted_at, self.clock.now())
                 self._submitted[key] = self.clock.monotonic() - passed
 
     def age(self, key: str) -> float:

@@ -1,5 +1,6 @@
 """How old a submission is: by the time that passed, whatever somebody does to the wall clock."""
 
+from datetime import datetime
 from pathlib import Path
 
 from hypothesis import given
@@ -10,6 +11,7 @@ from daemon.polling import Polls
 from daemon.providers.base import Running
 from daemon.workshop import part_key
 from tests.builders import PROVIDER, Bench, in_memory
+from tests.clocks import FakeClock
 from tests.lives import accepted, submitting
 
 _YEARS = 10 * 365 * 86_400.0
@@ -53,6 +55,22 @@ def test_a_wall_clock_that_jumps_passes_no_deadline(tmp_path: Path) -> None:
 
         assert bench.jobs[0].error is not None
         assert bench.jobs[0].error["code"] == "deadline.passed"
+
+
+class _Setting(FakeClock):
+    """Somebody sets the wall clock whenever it was asked."""
+
+    def now(self) -> datetime:
+        self.jump(_YEARS)
+        return super().now()
+
+
+def test_a_wall_clock_that_jumps_while_a_submission_is_recorded(tmp_path: Path) -> None:
+    """What was submitted this moment is new, however far the clock moves before the record is complete."""
+    with Bench(tmp_path, _Setting()) as bench:
+        job = _in_flight(bench)
+
+        assert bench.shop.age(part_key(job.id, 0)) == 0.0
 
 
 def test_after_a_start_an_age_goes_on_from_the_stored_time(tmp_path: Path) -> None:

@@ -273,6 +273,34 @@ def test_one_bad_part_fails_the_document_once(tmp_path: Path, service: Service) 
     assert _results(tmp_path) == {}
 
 
+def test_a_part_that_fails_while_the_next_is_prepared_ends_the_job_quietly(tmp_path: Path, service: Service) -> None:
+    """When a look fails the job between two parts, the next one is not sent, and nothing breaks."""
+    _in_parts(service)
+    seen: list[dict[str, object]] = []
+
+    def wait_for_the_failure(part: Part) -> None:
+        if part.index == 0:
+            service.look = lambda _ref: Failed(error=RejectedError("provider.failed", "no"))
+
+    service.after_submit = wait_for_the_failure
+    _drop(tmp_path, "one\ntwo\nthree")
+    with _app(tmp_path) as app:
+        real = app.shop.record
+
+        def record(job: str, event: str, **data: object) -> object:
+            if event == "submitting" and data["part"] == 1:
+                _until(lambda: _codes(tmp_path))
+                seen.append(data)
+            return real(job, event, **data)
+
+        app.shop.record = record  # type: ignore[method-assign,assignment]  # it waits for the other thread
+        _until(lambda: seen)
+        _until(lambda: not any(app.shop.counts.values()))
+
+    assert _codes(tmp_path) == ["provider.failed"]
+    assert len(service.submitted) == 1
+
+
 def test_a_blocking_service_delivers_without_a_reference(tmp_path: Path, service: Service) -> None:
     """The answer to the submit is the result: whole and synced before it is recorded, and never asked for."""
     service.facts = Capabilities(
