@@ -1,10 +1,11 @@
 """The daemon put together: opens the house, starts the helpers, watches them, and stops in order.
 
-The only importer of APScheduler, which gives two re-armed duties (look at the lanes; scan) and one regular one
-(housekeeping) their threads and moments. Every helper is watched from the main loop: one that dies restarts or
-ends the process with a reason.
+The only importer of APScheduler, which gives three re-armed duties (look at the lanes; scan; ask whether the share
+answers) and one regular one (housekeeping) their threads and moments. Every helper is watched from the main loop:
+one that dies restarts or ends the process with a reason.
 """
 
+import contextlib
 import os
 import signal
 import threading
@@ -38,7 +39,10 @@ _HEARTBEAT_S = 1.0
 _HOUSEKEEPING_S = 3600.0
 _WORTH_COMPACTING = 1000
 _CLOCK_JUMP_S = 2.0
+_CLOCK_TRUSTED_S = 3600.0
 _REWATCH_S = 60.0
+_SILENT_S = 20.0
+"""A share that does not answer for so long is away; whoever waits for it waits on."""
 
 
 class App:
@@ -68,7 +72,9 @@ class App:
         )
         self._dispatch = self._pulse("dispatch", self._engine.dispatch)
         self._scan = self._pulse("scan", self._look)
-        self._scheduler.add_job(self._keep_house, "interval", seconds=_HOUSEKEEPING_S, id="housekeeping")
+        self._ask = self._pulse("ask", self._does_it_answer)
+        self._housekeeping = Pulse(self._keep_house, lambda _: None, clock)
+        self._scheduler.add_job(self._housekeeping.run, "interval", seconds=_HOUSEKEEPING_S, id="housekeeping")
         self._hints = Hints(self._root, self._scan.wake)
         self._watcher = Watcher(self._hints, self._root)
         self._watch = config.watch.observer == "inotify" or (config.watch.observer == "auto" and not network)
@@ -78,7 +84,7 @@ class App:
         self._known_root = False
         self._poked = False
         self.scans = 0
-        self._skew = self._offset()
+        self._first_offset = self._skew = self._offset()
 
     def _pulse(self, name: str, duty: Callable[[], float | None]) -> Pulse:
         def arm(wait_s: float) -> None:
@@ -127,9 +133,10 @@ class App:
 
     def _network(self) -> bool:
         try:
-            return kernel.is_network(kernel.file_system(self._root))
-        except OSError:
-            # Not there yet: the careful choice.
+            with self.house.folders.opened():
+                return kernel.is_network(kernel.file_system(self._root))
+        except (OSError, ShareAwayError):
+            # Not there yet, and the folder it will be mounted on says nothing: the careful choice.
             return True
 
     def _detector(self, network: bool) -> dict[str, Any]:
@@ -177,6 +184,12 @@ class App:
         rest = self.intake.next_look()
         return soon if rest is None else min(rest, soon)
 
+    def _does_it_answer(self) -> float:
+        """Look at the marker. Where that takes for ever the heartbeat notices; another answer is the scan's affair."""
+        with contextlib.suppress(ShareAwayError), self.shop.folders.opened():
+            pass
+        return self._clock.monotonic() + policy.SHARE_LOOK_S
+
     def _arrive(self) -> None:
         """The root is there, for the first time or again: make its folders, adopt what was left, watch it."""
         shop = self.shop
@@ -190,8 +203,13 @@ class App:
         self._rewatch_at = self._clock.monotonic()
         self._dispatch.wake()
 
-    def _keep_house(self) -> None:
+    def _keep_house(self) -> float | None:
         journal = self.shop.journal
+        if abs(self._offset() - self._first_offset) > _CLOCK_TRUSTED_S:
+            # What is old enough to be removed is judged by a calendar; one that was set may be wrong.
+            why = "the clock was set since the start; nothing old is removed until the next start"
+            self.shop.warn_once(("clock", "housekeeping"), "housekeeping.waits", why=why)
+            return None
         try:
             if journal.ended >= _WORTH_COMPACTING and not journal.taking_over:
                 self._log.info("journal.compacted", jobs=journal.compact())
@@ -204,6 +222,7 @@ class App:
             self._die(str(error))
         except (OSError, ShareAwayError) as error:
             self._log.warning("housekeeping.failed", why=str(error))
+        return None
 
     # -- life -----------------------------------------------------------------------------------------------
 
@@ -216,7 +235,7 @@ class App:
             enter(self.shop, job)
         self._scheduler.start()
         self._engine.start()
-        for pulse in (self._scan, self._dispatch):
+        for pulse in (self._scan, self._dispatch, self._ask):
             pulse.wake()
             # What woke it before the scheduler ran has armed nothing.
             pulse.rearm()
@@ -240,6 +259,10 @@ class App:
             self._skew = offset
             self._dispatch.rearm()
             self._scan.rearm()
+            self._ask.rearm()
+        asked = self._ask.began
+        if asked is not None and self._clock.monotonic() - asked > _SILENT_S:
+            self.shop.freeze(f"{self._root} does not answer")
         if self._watch and self._known_root and self.shop.away is None and not self._watcher.alive:
             self._restart_watcher()
         try:
@@ -283,6 +306,7 @@ class App:
         """Try at once whatever is closed or paused: SIGHUP."""
         for desk in self.shop.desks.values():
             desk.account.poke()
+            self.shop.hurry(desk)
         self._next_full = self._clock.monotonic()
         self._scan.wake()
         self._dispatch.wake()
@@ -295,7 +319,9 @@ class App:
         for desk in self.shop.desks.values():
             desk.close()
         deadline = self._clock.monotonic() + STOP_WITHIN_S
-        drained = self._engine.wait_idle(deadline)
+        # The scheduler's threads count, too: Python itself would wait for one that hangs in a share.
+        duties = (self._scan, self._ask, self._housekeeping, self._dispatch)
+        drained = all([self._engine.wait_idle(deadline), *(duty.wait_idle(deadline) for duty in duties)])
         if self.died is None:
             try:
                 self.view.write(force=True)

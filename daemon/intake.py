@@ -221,7 +221,7 @@ class Intake:
             return f"cannot be moved: {error.strerror}"
         self._claimed += 1
         if after.stat is None or not rest.signature.survived_rename(signature_of(after.stat)):
-            changed = CHANGED_REST_S
+            changed = max(CHANGED_REST_S, self._settle.slow_s)
         else:
             changed = 0.0
         shown = signature_of(after.stat) if after.stat else rest.signature

@@ -22,6 +22,8 @@ _LOCAL_FUSE = frozenset({"fuseblk", "fuse.ntfs-3g", "fuse.fuse-overlayfs", "fuse
 FOR_NOW = frozenset(
     {
         errno.EIO, errno.ESTALE, errno.ETIMEDOUT, errno.EHOSTDOWN, errno.ENOTCONN, errno.EBUSY, errno.EAGAIN,
+        errno.ECONNABORTED, errno.ECONNRESET, errno.ENETDOWN, errno.ENETUNREACH, errno.EHOSTUNREACH,
+        errno.EREMOTEIO, errno.ENOLINK,
         errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR, errno.ENOSPC, errno.EDQUOT, errno.EROFS,
     }
 )  # fmt: skip

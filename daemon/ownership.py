@@ -38,7 +38,8 @@ class House:
 def open_house(config: Config, clock: Clock, *, take_over: bool) -> House:
     """Lock the state, read its journal, and make sure that the root is its own.
 
-    Raises StateError, with what to do, when it is not; then nothing was changed.
+    Raises StateError, with what to do, when it is not; then nothing was changed. A disk in trouble for now (full,
+    read-only) is an OSError: that start may be repeated as it is.
     """
     state, root = os.fspath(config.state), os.fspath(config.root)
     if not take_over and not journal.exists(state):
@@ -108,6 +109,8 @@ def _lock(state: str) -> int:
             raise StateError(f"the state folder {state} is on {kind}; it has to be on a local disk")
         lock = kernel.lock(os.path.join(state, "lock"))
     except OSError as error:
+        if error.errno in kernel.FOR_NOW:
+            raise
         raise StateError(f"the state folder {state} cannot be made or written to: {error.strerror}") from error
     if lock is None:
         raise StateError(f"another babeldrop is at work with the state {state}. `babeldrop status` shows what it does.")
@@ -145,6 +148,8 @@ def _mark(root: str, identity: Identity) -> None:
         finally:
             disk.close(descriptor)
     except OSError as error:
+        if error.errno in kernel.FOR_NOW:
+            raise
         raise StateError(f"the root {root} cannot be made or written to: {error.strerror}") from error
 
 

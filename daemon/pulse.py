@@ -19,9 +19,10 @@ class Pulse:
         self._duty = duty
         self._arm_after = arm
         self._clock = clock
-        self._lock = threading.Lock()
+        self._lock = threading.Condition()
         self._again = False
         self._running = False
+        self._began: float | None = None
         self._due: float | None = None
 
     def wake(self) -> None:
@@ -38,6 +39,18 @@ class Pulse:
                 due, self._due = self._due, None
                 self._arm(due)
 
+    @property
+    def began(self) -> float | None:
+        """The monotonic moment when the turn that is under way began; None when none is."""
+        return self._began
+
+    def wait_idle(self, until: float) -> bool:
+        """Wait until it is not running, or until a monotonic moment; says which."""
+        with self._lock:
+            while self._running and (left := until - self._clock.monotonic()) > 0.0:
+                self._lock.wait(left)
+            return not self._running
+
     def run(self) -> None:
         """One turn, and another for each wake that came meanwhile. Raises what the duty raises."""
         with self._lock:
@@ -52,6 +65,8 @@ class Pulse:
             # Also after an error: the duty itself must not end with it.
             with self._lock:
                 self._running = False
+                self._began = None
+                self._lock.notify_all()
                 self._due = None
                 if self._again:
                     due = self._clock.monotonic()
@@ -62,6 +77,7 @@ class Pulse:
         while True:
             with self._lock:
                 self._again = False
+            self._began = self._clock.monotonic()
             due = self._duty()
             with self._lock:
                 if not self._again:

@@ -1,11 +1,16 @@
 """How old a submission is: by the time that passed, whatever somebody does to the wall clock."""
 
+import json
+import os
 from datetime import datetime
 from pathlib import Path
 
+import structlog
 from hypothesis import given
 from hypothesis import strategies as st
 
+from daemon import config
+from daemon.app import App
 from daemon.job import Job
 from daemon.polling import Polls
 from daemon.providers.base import Running
@@ -98,3 +103,28 @@ def test_what_was_never_submitted_has_no_age(tmp_path: Path) -> None:
         bench.shop.journal.append(job.id, "closed")
 
         assert bench.shop.age(key) == 0.0
+
+
+def test_housekeeping_removes_nothing_while_the_clock_is_in_doubt(tmp_path: Path) -> None:
+    """A wall clock that was set to another year makes no archive old; only a new start trusts it."""
+    clock = FakeClock()
+    old = tmp_path / "share/archive" / PROVIDER / "fr/old.txt"
+    entry = {"kind": "gpttranslator", "api_key": "a-key-of-the-tests", "languages": ["fr"]}
+    entry |= {"base_url": "http://127.0.0.1:9", "options": {"model": "m"}, "source_language": "en"}
+    places: dict[str, object] = {"root": f"{tmp_path}/share", "state": f"{tmp_path}/state", "archive_for": "30d"}
+    (tmp_path / "config.yaml").write_text(json.dumps({**places, "providers": {PROVIDER: entry}}))
+    kept = []
+    for jump in (_YEARS, 0.0):
+        app = App(config.load(tmp_path / "config.yaml"), clock, structlog.get_logger())
+        app.shop.folders.create({PROVIDER: ["fr"]})
+        if not old.exists():
+            old.parent.mkdir(parents=True)
+            old.write_bytes(b"an original\n")
+            put_there = clock.now().timestamp()
+            os.utime(old, (put_there, put_there))
+        clock.jump(jump)
+        app._keep_house()
+        kept.append(old.exists())
+        app.house.close()
+
+    assert kept == [True, False]

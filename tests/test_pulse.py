@@ -1,9 +1,11 @@
 """A duty is never lost, never done twice at once, and survives its own errors."""
 
+import threading
 from collections.abc import Callable
 
 import pytest
 
+from daemon.clock import SystemClock
 from daemon.pulse import Pulse
 from tests.clocks import FakeClock
 
@@ -100,3 +102,44 @@ def test_rearm_says_the_same_moment_again() -> None:
     pulse.rearm()
 
     assert timetable.waits == [10.0, 6.0]
+
+
+def test_tells_since_when_it_is_at_work() -> None:
+    """Each turn tells its own beginning; between turns there is none."""
+    clock = FakeClock()
+    told: list[float | None] = []
+
+    def duty() -> float | None:
+        told.append(pulse.began)
+        clock.advance(3.0)
+        if len(told) == 1:
+            pulse.wake()
+        return None
+
+    pulse = Pulse(duty, Timetable(), clock)
+    begin = clock.monotonic()
+    pulse.run()
+
+    assert told == [begin, begin + 3.0]
+    assert pulse.began is None
+
+
+def test_waits_for_the_end_of_a_turn() -> None:
+    """Whoever stops it learns whether it has come to rest."""
+    inside, leave = threading.Event(), threading.Event()
+
+    def duty() -> float | None:
+        inside.set()
+        leave.wait(60.0)
+        return None
+
+    pulse = Pulse(duty, Timetable(), SystemClock())
+    thread = threading.Thread(target=pulse.run)
+    thread.start()
+    inside.wait(60.0)
+    hangs = pulse.wait_idle(SystemClock().monotonic() + 0.05)
+    leave.set()
+
+    assert not hangs
+    assert pulse.wait_idle(SystemClock().monotonic() + 60.0)
+    thread.join()
