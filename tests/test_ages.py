@@ -109,7 +109,7 @@ def test_housekeeping_removes_nothing_while_the_clock_is_in_doubt(tmp_path: Path
     """A wall clock that was set to another year makes no archive old; only a new start trusts it."""
     clock = FakeClock()
     old = tmp_path / "share/archive" / PROVIDER / "fr/old.txt"
-    entry = {"kind": "gpttranslator", "api_key": "a-key-of-the-tests", "languages": ["fr"]}
+    entry: dict[str, object] = {"kind": "gpttranslator", "api_key": "a-key-of-the-tests", "languages": ["fr"]}
     entry |= {"base_url": "http://127.0.0.1:9", "options": {"model": "m"}, "source_language": "en"}
     places: dict[str, object] = {"root": f"{tmp_path}/share", "state": f"{tmp_path}/state", "archive_for": "30d"}
     (tmp_path / "config.yaml").write_text(json.dumps({**places, "providers": {PROVIDER: entry}}))
