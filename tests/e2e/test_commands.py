@@ -98,6 +98,7 @@ def test_once_gives_up_in_time_when_asked_to(site: Site) -> None:
     assert len(site.sandbox.ledger()) == 1
 
 
+@pytest.mark.long
 def test_a_journal_cut_anywhere_in_its_tail_starts_and_starts_again(site: Site) -> None:
     """A torn tail is put aside and cut off; the daemon runs, and runs again."""
     for number in range(3):
@@ -131,6 +132,7 @@ def test_a_flipped_byte_below_a_synced_mark_stops_the_start(site: Site) -> None:
     assert "repair" in stopped.stderr
 
 
+@pytest.mark.long
 def test_idle_daemon_writes_nothing_and_uses_no_time(site: Site) -> None:
     """With 10,000 files in the archive a minute passes without a write, in under 1 % of a core."""
     with site.daemon() as daemon:

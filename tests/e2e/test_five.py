@@ -5,6 +5,8 @@ import threading
 from functools import partial
 from pathlib import Path
 
+import pytest
+
 from daemon.sandbox.azure_blobs import container_url
 from daemon.sandbox.child import Running, start
 from tests.e2e.site import KEY, Site, wait_for
@@ -29,6 +31,7 @@ def _asked_often(sandbox: Running, calls: int) -> bool:
     return _count(sandbox, "voicecheap", "status") >= calls
 
 
+@pytest.mark.long
 def test_a_hundred_azure_jobs_are_polled_with_a_few_requests_a_round(tmp_path: Path) -> None:
     """Batches in flight are listed together: 2 to 4 status requests for each look at a hundred of them."""
     with start(tmp_path / "services", pace=(3600.0, 3600.0)) as sandbox:
@@ -73,6 +76,7 @@ def test_fifty_finished_cambai_runs_are_fetched_together(tmp_path: Path) -> None
         assert len(sandbox.ledger()) == 50
 
 
+@pytest.mark.long
 def test_no_window_has_more_status_calls_than_allowed_across_restarts(tmp_path: Path) -> None:
     """Fifty VoiceCheap jobs, two restarts in between: never more than 30 status calls in any window.
 
