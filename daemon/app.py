@@ -61,9 +61,11 @@ class App:
         self.died: str | None = None
         self.house: House = open_house(config, clock, take_over=take_over)
         self.shop = self._open_shop()
-        network = self._network()
+        kind = self._file_system()
+        network = kind is None or kernel.is_network(kind)
         override = None if config.watch.settle == "auto" else config.watch.settle
-        self.intake = Intake(self.shop, Settle.on(network=network, override_s=override), config.watch.ignore)
+        settle = Settle.on(network=network, late=kind is None or kernel.shows_late(kind), override_s=override)
+        self.intake = Intake(self.shop, settle, config.watch.ignore)
         self._engine = Engine(self.shop, self._die)
         self._scheduler = BackgroundScheduler(
             timezone=UTC,
@@ -78,7 +80,7 @@ class App:
         self._hints = Hints(self._root, self._scan.wake)
         self._watcher = Watcher(self._hints, self._root)
         self._watch = config.watch.observer == "inotify" or (config.watch.observer == "auto" and not network)
-        self.view = View(self.shop, self.intake, self._state, self._detector(network))
+        self.view = View(self.shop, self.intake, self._state, self._detector(settle))
         self._next_full = clock.monotonic()
         self._rewatch_at = clock.monotonic()
         self._known_root = False
@@ -131,23 +133,25 @@ class App:
             for job in self.house.jobs
         )
 
-    def _network(self) -> bool:
+    def _file_system(self) -> str | None:
+        """What kind of file system the root is on; None: it is not there, so the careful choices are made."""
         try:
             with self.house.folders.opened():
-                return kernel.is_network(kernel.file_system(self._root))
+                return kernel.file_system(self._root)
         except (OSError, ShareAwayError):
-            # Not there yet, and the folder it will be mounted on says nothing: the careful choice.
-            return True
+            # The folder it will be mounted on says nothing.
+            return None
 
-    def _detector(self, network: bool) -> dict[str, Any]:
-        settle = "10s" if network else "1s with a lease, else 5s"
-        if self.config.watch.settle != "auto":
-            settle = f"{self.config.watch.settle:g}s"
-        why = "events are not seen on a network file system" if network else "local file system"
+    def _detector(self, settle: Settle) -> dict[str, Any]:
+        local = settle.lease_counts
+        rest = f"{settle.slow_s:g}s"
+        if local and settle.quick_s != settle.slow_s:
+            rest = f"{settle.quick_s:g}s with a lease, else {rest}"
+        why = "local file system" if local else "events are not seen on a network file system"
         return {
             "events": "inotify" if self._watch else "none",
             "scan_s": self.config.watch.rescan,
-            "settle": settle,
+            "settle": rest,
             "why": why if self.config.watch.observer == "auto" else "configured",
         }
 

@@ -3,7 +3,6 @@
 The share is a place where anybody can put a symbolic link, so nothing there is opened by a path: a folder is
 opened *beneath* a descriptor, refusing links on the way (openat2; where the kernel has none, a walk with
 O_NOFOLLOW), and everything else happens relative to the descriptor that was found.
-
 All functions raise OSError as the kernel gives it.
 """
 
@@ -20,6 +19,8 @@ from daemon import kernel
 
 BLOCK = 1 << 20
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+# Folders that were found, by device and inode; each name was synced since, for its maker may have been killed.
+lasting: set[tuple[int, int]] = set()
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,14 +195,19 @@ def folder_made(parent: int, path: str, mode: int) -> Iterator[int]:
 
 
 def _make_folder(parent: int, name: str, mode: int) -> int:
-    try:
+    made = False
+    with contextlib.suppress(FileExistsError):
         os.mkdir(name, mode, dir_fd=parent)
-    except FileExistsError:
-        return open_folder(parent, name)
+        made = True
     descriptor = open_folder(parent, name)
     with _closing_on_error(descriptor):
-        _set_mode(descriptor, mode)
-        sync_folder(parent)
+        found = os.fstat(descriptor)
+        if made:
+            _set_mode(descriptor, mode)
+            sync_folder(parent)
+        elif (found.st_dev, found.st_ino) not in lasting:
+            sync_folder(parent)
+            lasting.add((found.st_dev, found.st_ino))
     return descriptor
 
 

@@ -194,29 +194,30 @@ class Folders:
         """The claimed original. Raises FileNotFoundError when somebody took it away."""
         return disk.open_file(root, os.path.join(self._claimed_in(place, job), place.base))
 
-    def claimed(self, root: int) -> Iterator[tuple[str, Place, disk.Entry]]:
-        """Every file in `processing/`: the job its path names, its place, and its stat."""
-        yield from self._claimed_below(root, "processing", [])
+    def claimed(self, root: int, closed: list[str]) -> Iterator[tuple[str, Place, disk.Entry]]:
+        """Every file in `processing/`: the job its path names, its place, and its stat.
 
-    def _claimed_below(self, parent: int, name: str, way: list[str]) -> Iterator[tuple[str, Place, disk.Entry]]:
-        try:
-            here = disk.open_folder(parent, name)
-        except FileNotFoundError:
-            # Its last file was moved on meanwhile.
-            return
-        try:
-            yield from self._claimed_in_folder(here, way)
-        finally:
-            disk.close(here)
+        Folders that may not be read are added to `closed`.
+        """
+        return self._claimed_below(root, "processing", [], closed)
 
-    def _claimed_in_folder(self, here: int, way: list[str]) -> Iterator[tuple[str, Place, disk.Entry]]:
-        for entry in disk.list_folder(here):
-            steps = [*way, entry.name]
-            if entry.kind == "folder" and len(steps) < _MOST_LEVELS + 4:
-                yield from self._claimed_below(here, entry.name, steps)
-            elif entry.stat is not None and len(steps) > 3 and names.is_job_id(steps[2]):
-                place = Place(provider=steps[0], folder=steps[1], name=os.path.join(*steps[3:]))
-                yield steps[2], place, entry
+    def _claimed_below(
+        self, parent: int, name: str, way: list[str], closed: list[str]
+    ) -> Iterator[tuple[str, Place, disk.Entry]]:
+        with contextlib.ExitStack() as open_folders:
+            try:
+                here = open_folders.enter_context(disk.folder(parent, name))
+            except FileNotFoundError:
+                return  # Its last file was moved on meanwhile.
+            except PermissionError:
+                closed.append(os.path.join("processing", *way))
+                return
+            for entry in disk.list_folder(here):
+                steps = [*way, entry.name]
+                if entry.kind == "folder" and len(steps) < _MOST_LEVELS + 4:
+                    yield from self._claimed_below(here, entry.name, steps, closed)
+                elif entry.stat is not None and len(steps) > 3 and names.is_job_id(steps[2]):
+                    yield steps[2], Place(provider=steps[0], folder=steps[1], name=os.path.join(*steps[3:])), entry
 
     @staticmethod
     def _claimed_in(place: Place, job: str) -> str:

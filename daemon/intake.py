@@ -28,7 +28,7 @@ from daemon.stability import (
     judge,
     look,
 )
-from daemon.submission import CHANGED_REST_S, vet
+from daemon.submission import CHANGED_REST_S, UNPROVEN_REST_S, vet
 from daemon.workshop import Workshop, enter
 
 _LONGEST = 3500
@@ -220,11 +220,11 @@ class Intake:
         except OSError as error:
             return f"cannot be moved: {error.strerror}"
         self._claimed += 1
-        if after.stat is None or not rest.signature.survived_rename(signature_of(after.stat)):
-            changed = max(CHANGED_REST_S, self._settle.slow_s)
-        else:
-            changed = 0.0
+        local = self._settle.lease_counts
         shown = signature_of(after.stat) if after.stat else rest.signature
+        changed = 0.0
+        if after.stat is None or not rest.signature.survived_rename(shown, by_inode=local):
+            changed = CHANGED_REST_S if local else UNPROVEN_REST_S
         self.take_in(desk, place, job_id, shown, self._first_seen[place], rest_s=changed)
         shop.folders.forget_sidecar(root, place)
         if verdict.warning:

@@ -9,12 +9,12 @@ import contextlib
 import errno
 import os
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from daemon import disk, records
+from daemon import disk, history, records
 from daemon.clock import Clock, moment, stamp
 from daemon.errors import StateError
 from daemon.job import Event, IllegalMoveError, Job, State, apply
@@ -190,8 +190,12 @@ class Journal:
 
     @property
     def ended(self) -> int:
-        """How many ended jobs the file still holds; what makes a compaction worth its while."""
-        return len(self._ended)
+        """How many ended jobs a compaction would move out of the file; what makes it worth its while."""
+        return len(self._ended - {job.id for job in self._paid.values() if self._still_kept(job)})
+
+    def is_past(self, job: str) -> bool:
+        """Whether a job has ended, also one of long ago; reads the history, for rare questions."""
+        return job in self._ended or history.knows(self._folder, job)
 
     def compact(self) -> int:
         """Move ended jobs to `history/`, each month a file; returns how many. Appends wait meanwhile.
@@ -219,7 +223,7 @@ class Journal:
         jobs = records.fold(reading.records)
         kept = [record for record in reading.records if record["job"] is None or record["job"] in keep]
         gone = [record for record in reading.records if record["job"] is not None and record["job"] not in keep]
-        _write_history(self._folder, gone, jobs)
+        history.add(self._folder, gone, jobs)
         header = _header(self.identity, self._synced, self._clock, len(kept))
         with _opened(self._folder) as parent:
             disk.write_small(parent, NAME, header + b"".join(map(records.line, kept)), 0o600)
@@ -296,10 +300,9 @@ def all_jobs(folder: str, months: Callable[[str], bool] = lambda _: True) -> dic
     """
     # The journal first: what a compaction moves meanwhile is then met twice, never missed.
     chain = list(records.read(disk.read_own(os.path.join(folder, NAME))).records)
-    past = os.path.join(folder, "history")
-    for name in disk.names(past) if disk.is_there(past) else []:
-        if name.endswith(".jsonl") and months(name.removesuffix(".jsonl")):
-            chain.extend(filter(None, map(records.decode, disk.read_own(os.path.join(past, name)).split(b"\n"))))
+    for month, data in history.months(folder):
+        if months(month):
+            chain.extend(filter(None, map(records.decode, data().split(b"\n"))))
     return records.fold_what_can_be(chain)
 
 
@@ -315,30 +318,6 @@ def _opened(folder: str) -> Iterator[int]:
 def _header(identity: Identity, seq: int, clock: Clock, kept: int) -> bytes:
     facts = {"schema": records.SCHEMA, "state": identity.state, "root": identity.root, "kept": kept}
     return records.encode(seq, stamp(clock.now()), None, "opened", facts, seq)
-
-
-def _write_history(folder: str, gone: Iterable[dict[str, Any]], jobs: dict[str, Job]) -> None:
-    months: dict[str, list[bytes]] = {}
-    for record in gone:
-        month = f"{jobs[record['job']].last_at:%Y-%m}"
-        months.setdefault(month, []).append(records.line(record))
-    if not months:
-        return
-    with _opened(folder) as parent, disk.folder_made(parent, "history", 0o700) as past:
-        for month, lines in months.items():
-            descriptor = disk.append_to(os.path.join(folder, "history", f"{month}.jsonl"))
-            try:
-                disk.write(descriptor, _missing_end(descriptor) + b"".join(lines))
-                disk.sync(descriptor)
-            finally:
-                disk.close(descriptor)
-        disk.sync_folder(past)
-
-
-def _missing_end(descriptor: int) -> bytes:
-    """An end of line, should a crash have left the file without one."""
-    size = disk.fstat(descriptor).st_size
-    return b"\n" if size and disk.read(descriptor, 1, size - 1) != b"\n" else b""
 
 
 def _damage(path: str, damage: records.Damage) -> str:

@@ -16,6 +16,7 @@ _CONFINED = 0x01 | 0x02 | 0x04 | 0x08
 MISSING = frozenset({errno.ENOSYS, errno.EINVAL, errno.EPERM, errno.ENOTSUP})
 """Errors that say "not with this kernel or file system", so that the portable way is worth a try."""
 _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "glusterfs", "lustre", "ocfs2"})
+_SHOWS_LATE = frozenset({"fuse.sshfs"})
 _LOCAL_FUSE = frozenset({"fuseblk", "fuse.ntfs-3g", "fuse.fuse-overlayfs", "fuse.mergerfs"})
 
 
@@ -175,3 +176,8 @@ def is_network(file_system: str) -> bool:
     if file_system in _LOCAL_FUSE:
         return False
     return file_system in _NETWORK or file_system.startswith("fuse")
+
+
+def shows_late(file_system: str) -> bool:
+    """Whether it shows sizes and times that are up to 20 s old (sshfs, by default: `dcache_timeout`)."""
+    return file_system in _SHOWS_LATE

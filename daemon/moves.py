@@ -5,6 +5,7 @@ repeated after a crash: where a file system cannot rename without replacing, a m
 the removal of the first (`disk.rename_noreplace`), so both may be found, and only the first has to go.
 """
 
+import contextlib
 from collections.abc import Callable
 
 from daemon import disk, names, sidecar
@@ -126,14 +127,18 @@ def forget_sidecar(folder: int, base: str) -> None:
         job = sidecar_of(folder, name)
         if job is not None and names.sidecar_name(base, job) == name:
             disk.unlink(folder, name)
+            disk.sync_folder(folder)
 
 
 def prune(folder: int, before: float) -> int:
-    """Remove the files below a folder whose ctime is before a Unix time; returns how many."""
+    """Remove the files below a folder whose ctime is before a Unix time; returns how many.
+
+    Folders that may not be read are left alone.
+    """
     removed = 0
     for entry in disk.list_folder(folder):
         if entry.kind == "folder":
-            with disk.folder(folder, entry.name) as below:
+            with contextlib.suppress(PermissionError), disk.folder(folder, entry.name) as below:
                 removed += prune(below, before)
         elif entry.kind == "file" and entry.stat is not None and entry.stat.st_ctime < before:
             disk.unlink(folder, entry.name)

@@ -15,6 +15,8 @@ from daemon.workshop import Waiting, Workshop
 
 _NO_RECORD = "the record of what was sent is gone"
 _NO_JOB = "not a file of a job under way"
+_CLOSED = "the folder may not be read; give it to the user of the daemon and start again"
+_ENDED = "its job has ended long ago: it came back from a backup, and would be paid again"
 
 
 def reconcile(shop: Workshop, intake: Intake, ended: set[str]) -> None:
@@ -24,18 +26,24 @@ def reconcile(shop: Workshop, intake: Intake, ended: set[str]) -> None:
     """
     # Other threads finish jobs meanwhile: what is alive now has a record, even if its file is listed no more.
     alive = {job.id for job in shop.journal.alive()}
+    closed: list[str] = []
     with shop.folders.opened() as root:
-        for job, place, entry in list(shop.folders.claimed(root)):
+        for job, place, entry in list(shop.folders.claimed(root, closed)):
+            if job not in alive:
+                shop.folders.finish_claim(root, place, job)
+            # The last act of a claim, which a crash may have cut short.
+            shop.folders.forget_sidecar(root, place)
             if job in alive:
                 continue
-            shop.folders.finish_claim(root, place, job)
             why = _NO_JOB
             if job not in ended and entry.kind == "file" and entry.stat is not None:
                 why = _settle(shop, intake, root, job, place, signature_of(entry.stat))
             if why:
                 path = _shown(place, job)
                 shop.warn_once((path, "left"), "processing.left", path=path, why=why)
-    if shop.journal.taking_over:
+    for path in closed:
+        shop.warn_once((path, "closed"), "processing.left", path=names.shown(path), why=_CLOSED)
+    if shop.journal.taking_over and not closed:
         shop.journal.note("took_over")
 
 
@@ -46,6 +54,8 @@ def _settle(shop: Workshop, intake: Intake, root: int, job: str, place: Place, s
     try:
         if shop.journal.taking_over:
             _put_aside(shop, intake, root, job, place, shown)
+        elif shop.journal.is_past(job):
+            return _ENDED
         elif desk is None:
             shop.waiting[job] = Waiting(float("inf"), "provider.removed")
             return "its provider is not configured"

@@ -110,6 +110,10 @@ class Spool:
         """Whether the result of a part is here, whole."""
         return disk.is_there(os.path.join(self.folder, f"{job}.{part}"))
 
+    def has_result(self, job: str) -> bool:
+        """Whether the result of the job itself is here, whole."""
+        return disk.is_there(os.path.join(self.folder, f"{job}.result"))
+
     def part(self, job: str, part: int) -> bytes:
         """The result of one part, for documents that are put together."""
         return disk.read_own(os.path.join(self.folder, f"{job}.{part}"))

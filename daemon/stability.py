@@ -20,9 +20,13 @@ class Signature:
     ctime_ns: int
     inode: int
 
-    def survived_rename(self, after: "Signature") -> bool:
-        """Whether it is still the same file; a rename itself changes the ctime on most file systems."""
-        return (self.size, self.mtime_ns, self.inode) == (after.size, after.mtime_ns, after.inode)
+    def survived_rename(self, after: "Signature", *, by_inode: bool) -> bool:
+        """Whether it is still the same file; a rename itself changes the ctime on most file systems.
+
+        `by_inode`: whether a file keeps its inode number there; some network file systems give new ones.
+        """
+        same = (self.size, self.mtime_ns) == (after.size, after.mtime_ns)
+        return same and (self.inode == after.inode or not by_inode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +57,11 @@ class Settle:
     lease_counts: bool = True
 
     @classmethod
-    def on(cls, *, network: bool, override_s: float | None = None) -> "Settle":
-        """For a kind of file system. `override_s` is `watch.settle`: the rest with a lease and without."""
-        slow_s = 10.0 if network else 5.0
+    def on(cls, *, network: bool, late: bool = False, override_s: float | None = None) -> "Settle":
+        """For a kind of file system; `late`: it shows sizes that are up to 20 s old. `override_s` is `watch.settle`:
+        the rest with a lease and without.
+        """
+        slow_s = (25.0 if late else 10.0) if network else 5.0
         if override_s is None:
             return cls(slow_s=slow_s, lease_counts=not network)
         return cls(quick_s=override_s, slow_s=override_s, lease_counts=not network)

@@ -86,15 +86,18 @@ class Workshop:
         self._note_submissions(before, after)
 
     def _note_references(self, job: Job) -> None:
-        """Keep which document a reference is of; of the oldest in a long life nobody hears again."""
         for ref in job.refs:
-            self._documents.setdefault((job.provider, ref), (job.sha256, job.route))
+            self.is_of_another(job, ref)
+        # Of the oldest in a long life nobody hears again.
         while len(self._documents) > _MOST_DOCUMENTS:
-            del self._documents[next(iter(self._documents))]
+            self._documents.pop(next(iter(self._documents)), None)
 
     def is_of_another(self, job: Job, ref: str) -> bool:
-        """Whether a service has given this reference for another document, or another route, before."""
-        return self._documents.get((job.provider, ref), (job.sha256, job.route)) != (job.sha256, job.route)
+        """Whether a service has given this reference for another document, or route, before; if not, it is this
+        one's from now on.
+        """
+        mine = (job.sha256, job.route)
+        return self._documents.setdefault((job.provider, ref), mine) != mine
 
     def hurry(self, desk: Desk) -> None:
         """Look at once after what waits for room in the account's window: it may have been opened by hand."""

@@ -1,114 +1,302 @@
-"""The disk, watched: counts what a program does to it, stops the program at one effect, and knows what a power
-loss at that moment would leave.
+"""The disk, watched: counts what a program does to it, ends the program (or fails the disk) at one effect, and
+knows what a power loss at that moment may leave.
 
-`daemon.disk` is the one room through which effects go, so its functions are wrapped while the test runs.
+The watch sits where `daemon.disk` and `daemon.kernel` call the system, so that nothing between the daemon and
+the kernel is left out. An effect is a call that changes names, contents or modes, or makes them durable;
+opening, reading and closing are none. A test may count effects of its own (`effect`), such as what goes over a
+socket.
+
+A killed process leaves everything it has done, as volatile as it was; what a power loss leaves of it is known to
+`volatile`.
 """
 
 import os
 from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, Self, TypeVar
 
 import pytest
 
-from daemon import disk
+from daemon import disk, kernel
+from tests.volatile import Volatile
 
-_EFFECTS = ("create_file", "append_to", "write", "truncate", "sync", "sync_folder", "replace", "unlink")
 How = Literal["before", "half", "after"]
 HOWS: tuple[How, ...] = ("before", "half", "after")
+T = TypeVar("T")
 
 
 class Crash(BaseException):
-    """The process ends here."""
+    """The process ends here; like a kill it is caught by nobody who only expects errors."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One effect: its name, and the path or address that it was about."""
+
+    name: str
+    about: str
 
 
 class Effects:
     """What happens to `folder` within the block.
 
     With `stop_at` the n-th effect ends the program: before it, after it, or (of a write) in its middle; every
-    later one fails, too, because nothing of a dead process goes on. `lost_power` then builds what is left when
-    everything that was not synced is gone.
+    later one fails, too, because nothing of a dead process goes on. With `error` that effect fails instead,
+    once, or with `lasting` every effect from it on, until `arm` is called again; with `cuts` it breaks a
+    connection.
     """
 
     def __init__(self, folder: Path, *, stop_at: int = 0, how: How = "before") -> None:
+        self.root = folder
+        self._patch = pytest.MonkeyPatch()
+        self._open: set[int] = set()
+        self.meanwhile: Callable[[Step], Path | None] = lambda _step: None
+        """Told of every effect before it happens; returns what other people changed at that moment, durably."""
+        self.volatile = Volatile(folder)
+        self.arm(stop_at, how)
+
+    def arm(
+        self, stop_at: int, how: How = "before", *, error: int = 0, lasting: bool = False, cuts: bool = False
+    ) -> None:
+        """A new process, with a new count; what is volatile stays so."""
         self.count = 0
         self.done: list[str] = []
-        self._stop_at = stop_at
-        self._how = how
-        self._patch = pytest.MonkeyPatch()
-        self._root = folder
-        self._contents: dict[int, bytes] = {}
-        self._folders: dict[int, dict[str, int]] = {}
-        for path in [folder, *folder.rglob("*")]:
-            if path.is_dir():
-                self._note_folder(os.fspath(path))
-            else:
-                self._contents[path.stat().st_ino] = path.read_bytes()
+        self.steps: list[Step] = []
+        self.dead = False
+        self.failed: set[int] = set()
+        """Files whose sync has failed: what a second one says means nothing."""
+        self.distrusted: list[str] = []
+        """Those that were synced again all the same."""
+        self._stop_at, self._how, self._error, self._lasting, self._cuts = stop_at, how, error, lasting, cuts
 
     @property
     def stopped(self) -> bool:
         return 0 < self._stop_at <= self.count
 
     def __enter__(self) -> Self:
-        for name in _EFFECTS:
-            self._patch.setattr(disk, name, self._watched(name, getattr(disk, name)))
+        self._patch.setattr(disk, "os", _Os(self))
+        self._patch.setattr(kernel, "os", _Os(self))
+        if kernel.native is not None:
+            self._patch.setattr(kernel, "native", _Native(self, kernel.native))
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
         self._patch.undo()
+        if self.dead:
+            self.bury()
 
-    def _watched(self, name: str, effect: Callable[..., Any]) -> Callable[..., Any]:
-        def watched(*arguments: Any) -> Any:
-            self.count += 1
-            if self.stopped and (self.count > self._stop_at or self._how != "after"):
-                if name == "write" and self._how == "half" and self.count == self._stop_at:
-                    effect(arguments[0], arguments[1][: len(arguments[1]) // 2])
-                raise Crash(name)
-            answer = effect(*arguments)
-            self.done.append(name)
-            self._note(name, arguments, answer)
-            if self.stopped:
-                if isinstance(answer, int):
-                    os.close(answer)
-                raise Crash(name)
-            return answer
+    def effect(
+        self,
+        name: str,
+        about: str,
+        act: Callable[[], T],
+        half: Callable[[], object] = lambda: None,
+        *,
+        cut: Exception | None = None,
+    ) -> T:
+        """Do one thing that counts. Raises Crash, or the error that was ordered for the disk.
 
-        return watched
+        What goes over a network fails with `cut`, and not when the disk does; once it was done as far as `how`
+        says.
+        """
+        if self.dead:
+            raise Crash(name)
+        self.count += 1
+        self.steps.append(Step(name, about))
+        changed = self.meanwhile(self.steps[-1])
+        if changed is not None:
+            self.volatile.adopt(changed)
+        at_it = self.count == self._stop_at
+        if self._cuts:
+            if at_it and cut is not None:
+                {"before": lambda: None, "half": half, "after": act}[self._how]()
+                raise cut
+        elif self._error:
+            if cut is None and (at_it or (self._lasting and self.stopped)):
+                raise OSError(self._error, os.strerror(self._error), about)
+        elif at_it and self._how != "after":
+            self.dead = True
+            if self._how == "half":
+                half()
+            raise Crash(name)
+        answer = act()
+        self.done.append(name)
+        if at_it and not self._error and not self._cuts:
+            self.dead = True
+            raise Crash(name)
+        return answer
 
-    # -- what is durable ------------------------------------------------------------------------------------
+    def bury(self) -> None:
+        """Give back what a dead process still has open: descriptors, and with them locks."""
+        for descriptor in list(self._open):
+            self.note_closed(descriptor)
+            os.close(descriptor)
 
-    def _note(self, name: str, arguments: tuple[Any, ...], answer: Any) -> None:
-        if name == "create_file":
-            self._contents[os.fstat(answer).st_ino] = b""
-        elif name == "append_to":
-            self._contents.setdefault(os.fstat(answer).st_ino, b"")
-        elif name == "sync":
-            self._contents[os.fstat(arguments[0]).st_ino] = Path(f"/proc/self/fd/{arguments[0]}").read_bytes()
-        elif name == "sync_folder":
-            self._note_folder(arguments[0])
+    def note_open(self, descriptor: int) -> int:
+        self._open.add(descriptor)
+        return descriptor
 
-    def _note_folder(self, folder: str | int) -> None:
-        here = folder if isinstance(folder, int) else os.open(folder, os.O_RDONLY)
-        self._folders[os.fstat(here).st_ino] = {
-            name: os.stat(name, dir_fd=here, follow_symlinks=False).st_ino for name in os.listdir(here)
-        }
-        if here != folder:
-            os.close(here)
+    def note_closed(self, descriptor: int) -> None:
+        self._open.discard(descriptor)
+        self.failed.discard(descriptor)
 
     def durable(self, name: str) -> bytes:
         """The contents that a file of the folder has for sure."""
-        return self._contents[self._folders[self._root.stat().st_ino][name]]
+        return self.volatile.durable(name)
 
     def lost_power(self, target: Path) -> Path:
-        """What is left of the folder, at a new place."""
-        self._rebuild(self._root.stat().st_ino, target)
-        return target
+        """What is left, at a new place, when everything volatile is gone."""
+        return self.volatile.lost_power(target)
 
-    def _rebuild(self, folder: int, target: Path) -> None:
-        target.mkdir()
-        for name, inode in self._folders.get(folder, {}).items():
-            if inode in self._contents:
-                (target / name).write_bytes(self._contents[inode])
-            else:
-                self._rebuild(inode, target / name)
+
+class _Os:
+    """Stands where `disk` and `kernel` expect the module os."""
+
+    def __init__(self, effects: Effects) -> None:
+        self._effects = effects
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(os, name)
+        setattr(self, name, found)
+        return found
+
+    def _at(self, descriptor: int, name: str = "") -> str:
+        path = os.path.join(os.readlink(f"/proc/self/fd/{descriptor}"), name)
+        return os.path.relpath(path.rstrip("/").removesuffix(" (deleted)"), self._effects.root)
+
+    def open(self, path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        watch = self._effects
+        if not flags & os.O_CREAT or _is_there(path, dir_fd):
+            return watch.note_open(os.open(path, flags, mode, dir_fd=dir_fd))
+        folder = dir_fd if dir_fd is not None else os.open(os.path.dirname(path), os.O_RDONLY)
+        name = os.path.basename(path)
+
+        def act() -> int:
+            made = watch.note_open(os.open(path, flags, mode, dir_fd=dir_fd))
+            watch.volatile.made(folder, name, is_folder=False)
+            return made
+
+        try:
+            return watch.effect("create", self._at(folder, name), act)
+        finally:
+            if folder != dir_fd:
+                os.close(folder)
+
+    def dup(self, descriptor: int) -> int:
+        return self._effects.note_open(os.dup(descriptor))
+
+    def close(self, descriptor: int) -> None:
+        self._effects.note_closed(descriptor)
+        os.close(descriptor)
+
+    def write(self, descriptor: int, data: memoryview) -> int:
+        def act(length: int) -> int:
+            written = os.write(descriptor, data[:length])
+            self._effects.volatile.written(descriptor)
+            return written
+
+        half = partial(act, len(data) // 2)
+        return self._effects.effect("write", self._at(descriptor), partial(act, len(data)), half)
+
+    def ftruncate(self, descriptor: int, length: int) -> None:
+        self._plain("truncate", descriptor, partial(os.ftruncate, descriptor, length), Volatile.written)
+
+    def fdatasync(self, descriptor: int) -> None:
+        watch = self._effects
+        if descriptor in watch.failed:
+            watch.distrusted.append(self._at(descriptor))
+        watch.failed.add(descriptor)
+        self._plain("sync", descriptor, partial(os.fdatasync, descriptor), Volatile.synced)
+        watch.failed.discard(descriptor)
+
+    def fsync(self, descriptor: int) -> None:
+        self._plain("sync_folder", descriptor, partial(os.fsync, descriptor), Volatile.synced)
+
+    def fchmod(self, descriptor: int, mode: int) -> None:
+        self._plain("chmod", descriptor, partial(os.fchmod, descriptor, mode), lambda *_: None)
+
+    def _plain(
+        self, name: str, descriptor: int, act: Callable[[], None], note: Callable[[Volatile, int], None]
+    ) -> None:
+        def both() -> None:
+            act()
+            note(self._effects.volatile, descriptor)
+
+        self._effects.effect(name, self._at(descriptor), both)
+
+    def mkdir(self, name: str, mode: int, *, dir_fd: int) -> None:
+        def act() -> None:
+            os.mkdir(name, mode, dir_fd=dir_fd)
+            self._effects.volatile.made(dir_fd, name, is_folder=True)
+
+        if _is_there(name, dir_fd):
+            raise FileExistsError(name)
+        self._effects.effect("mkdir", self._at(dir_fd, name), act)
+
+    def rmdir(self, name: str, *, dir_fd: int) -> None:
+        def act() -> None:
+            os.rmdir(name, dir_fd=dir_fd)
+            self._effects.volatile.removed(dir_fd, name)
+
+        self._effects.effect("rmdir", self._at(dir_fd, name), act)
+
+    def unlink(self, name: str, *, dir_fd: int) -> None:
+        def act() -> None:
+            os.unlink(name, dir_fd=dir_fd)
+            self._effects.volatile.removed(dir_fd, name)
+
+        if not _is_there(name, dir_fd):
+            raise FileNotFoundError(name)
+        self._effects.effect("unlink", self._at(dir_fd, name), act)
+
+    def replace(self, name: str, to: str, *, src_dir_fd: int, dst_dir_fd: int) -> None:
+        def act() -> None:
+            os.replace(name, to, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd)
+            self._effects.volatile.moved(src_dir_fd, name, dst_dir_fd, to)
+
+        self._effects.effect("replace", self._at(dst_dir_fd, to), act)
+
+    rename = replace
+
+    def link(self, name: str, to: str, *, src_dir_fd: int, dst_dir_fd: int, follow_symlinks: bool) -> None:
+        def act() -> None:
+            os.link(name, to, src_dir_fd=src_dir_fd, dst_dir_fd=dst_dir_fd, follow_symlinks=follow_symlinks)
+            self._effects.volatile.linked(dst_dir_fd, to)
+
+        self._effects.effect("link", self._at(dst_dir_fd, to), act)
+
+    def renamed(self, act: Callable[[], None], name: str, from_folder: int, to_folder: int, to: str) -> None:
+        """A rename by the kernel's own call, which refuses a name that is taken."""
+
+        def both() -> None:
+            act()
+            self._effects.volatile.moved(from_folder, name, to_folder, to)
+
+        self._effects.effect("rename", self._at(to_folder, to), both)
+
+
+def _is_there(path: str, folder: int | None) -> bool:
+    try:
+        os.stat(path, dir_fd=folder, follow_symlinks=False)
+    except FileNotFoundError:
+        return False
+    return True
+
+
+class _Native:
+    """The kernel's own calls, counted where they change something."""
+
+    def __init__(self, effects: Effects, real: kernel.Native) -> None:
+        self._effects = effects
+        self._real = real
+        self._os = _Os(effects)
+
+    def openat2(self, folder: int, path: str, flags: int) -> int:
+        return self._effects.note_open(self._real.openat2(folder, path, flags))
+
+    def rename_noreplace(self, from_folder: int, from_name: str, to_folder: int, to_name: str) -> None:
+        act = partial(self._real.rename_noreplace, from_folder, from_name, to_folder, to_name)
+        self._os.renamed(act, from_name, from_folder, to_folder, to_name)

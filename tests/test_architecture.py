@@ -25,7 +25,7 @@ RING_1 = _words(
     "errors messages job agenda policy languages stability formats names sidecar records segments spellings"
 )
 RING_2 = _words(
-    "clock disk kernel transport journal folders moves originals spool watcher accounts settings providers "
+    "clock disk kernel transport journal history folders moves originals spool watcher accounts settings providers "
     "replies hosts multipart"
 )
 BESIDE = "sandbox"

@@ -649,6 +649,7 @@ def test_a_staged_result_that_somebody_removed_is_staged_again(
     assert len(service.submitted) == 1
 
 
+@pytest.mark.long
 def test_a_journal_cut_at_every_byte_of_its_last_lines_starts_and_starts_again(
     tmp_path: Path, service: Service
 ) -> None:

@@ -164,14 +164,15 @@ class TestClaim:
     def test_the_new_name_is_durable_before_the_old_one_goes(
         self, scene: Scene, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Every new folder is synced in its parent, then the rename, then the new place, then the inbox."""
+        """Every folder is synced in its parent, also one that is found; then the rename, the new place, the inbox."""
         scene.drop()
+        disk.lasting.clear()
         crashes = Crashes(monkeypatch)
         crashes.arm(0)
         scene.claim()
 
         made_one = ["mkdir", "fchmod", "fsync"]
-        assert crashes.done == ["mkdir", *made_one * 4, "rename_noreplace", "fsync", "fsync"]
+        assert crashes.done == ["mkdir", "fsync", *made_one * 4, "rename_noreplace", "fsync", "fsync"]
 
     @pytest.mark.usefixtures("native")
     def test_nothing_is_made_for_a_file_that_is_gone(self, scene: Scene) -> None:
@@ -226,7 +227,7 @@ class TestClaim:
             else:
                 break
             with scene.share.opened() as root:
-                found = list(scene.share.claimed(root))
+                found = list(scene.share.claimed(root, []))
                 for job, where, _ in found:
                     scene.share.finish_claim(root, where, job)
 
@@ -250,7 +251,7 @@ class TestClaim:
         for number in range(1, 4):
             scene.claimed(place(f"{number}.txt"), job=job_id(number))
         with scene.share.opened() as root:
-            found = scene.share.claimed(root)
+            found = scene.share.claimed(root, [])
             first, where, _ = next(found)
             rest = sorted({job_id(1), job_id(2), job_id(3)} - {first})
             gone = scene.root / f"processing/acme/fr/{rest[0]}"

@@ -3,6 +3,7 @@
 import json
 import os
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,8 @@ from daemon.job import PartStage, State
 from daemon.settling import Settlements
 from daemon.submission import Submissions
 from tests.builders import PROVIDER, Bench, Crash, Crashes, in_memory, job_id
+from tests.hostile.inbox import as_nobody
+from tests.lives import DELIVERED_LIFE
 
 JOB = job_id(1)
 TEXT = b"some text\n"
@@ -43,12 +46,50 @@ def left(bench: Bench) -> dict[str, str]:
     return {line["path"]: line["why"] for line in bench.logged("processing.left")}
 
 
+@contextmanager
+def closed_to_all(folder: Path) -> Iterator[None]:
+    """The folder may not be read for the length of the block."""
+    folder.chmod(0)
+    try:
+        yield
+    finally:
+        folder.chmod(0o700)
+
+
 def sidecars(bench: Bench) -> dict[str, dict[str, Any]]:
     return {path: json.loads(data) for path, data in bench.files("failed").items() if path.endswith(".error.json")}
 
 
 class TestOwner:
     """The root is ours, so whatever is claimed there was claimed by us."""
+
+    def test_goes_on_where_one_folder_may_not_be_read(self, memory: Path) -> None:
+        """A restored folder that belongs to somebody else is told; everything beside it goes on."""
+        owner(memory)
+        claimed_file(memory, f"acme/de/{job_id(2)}/closed.txt")
+        claimed_file(memory)
+        with as_nobody(memory), closed_to_all(memory / "share/processing/acme/de"), Bench(memory) as bench:
+            bench.start()
+
+            assert [job.id for job in bench.jobs] == [JOB]
+            assert "may not be read" in left(bench)["processing/acme/de"]
+
+    def test_leaves_what_came_back_from_a_backup(self, tmp_path: Path) -> None:
+        """A file of a job that ended long ago is told, not adopted: it would be paid again."""
+        with Bench(tmp_path) as bench:
+            bench.start()
+            bench.drop("acme/fr/text.txt", TEXT)
+            bench.settle()
+            (job,) = bench.jobs
+            for event, data in DELIVERED_LIFE[1:]:
+                bench.shop.journal.append(job.id, event, **data)
+            assert bench.shop.journal.compact() == 1
+        with Bench(tmp_path) as again:
+            claimed_file(tmp_path, f"acme/fr/{job.id}/text.txt")
+            again.start()
+
+            assert again.jobs == []
+            assert ["its job has ended long ago" in why for why in left(again).values()] == [True]
 
     def test_adopts_a_claim_without_a_record(self, tmp_path: Path) -> None:
         """Provider, language, id and name come from the path; it goes on as freshly claimed."""

@@ -105,7 +105,7 @@ def test_durable_before_it_has_its_name(tmp_path: Path, spool: Spool, how: How) 
             assert stopped or left.exists()
         spool.forget(JOB, 1)
 
-    assert number == 8
+    assert number == 7
 
 
 def test_a_failed_sync_gives_no_name(spool: Spool, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -77,7 +77,8 @@ def test_times_are_only_compared_for_equality() -> None:
 )
 def test_survived_rename(change: dict[str, int], survived: bool) -> None:
     """The claim's rename may change the ctime; anything else means that somebody wrote meanwhile."""
-    assert survived == FILE.survived_rename(replace(FILE, **change))
+    assert survived == FILE.survived_rename(replace(FILE, **change), by_inode=True)
+    assert FILE.survived_rename(replace(FILE, **change), by_inode=False) == (survived or set(change) == {"inode"})
 
 
 @pytest.mark.parametrize(

@@ -120,7 +120,10 @@ def _plan(scene: Scene, found: Salvage) -> Plan:
             raise ShareAwayError(f"{scene.root} belongs to another state ({marker.state})")
         modes = scene.config.outbox
         folders = Folders(scene.root, identity, file_mode=modes.file_mode, folder_mode=modes.folder_mode)
-        claimed = {job for job, _, _ in folders.claimed(root)}
+        closed: list[str] = []
+        claimed = {job for job, _, _ in folders.claimed(root, closed)}
+        if closed:
+            raise StateError(f"{closed[0]} may not be read; give it to the user of the daemon and repair again")
     spool = os.path.join(scene.state, "spool")
     spooled = set(disk.names(spool)) if disk.is_there(spool) else set()
     fates = {
