@@ -4,13 +4,12 @@ Once banked, a result is on local disk, whole, checked and synced: no share, ful
 was paid for unavailable, so everything after it is repeated until it works.
 """
 
-import errno
 import itertools
 from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 
-from daemon import disk, formats, messages, names, policy, sidecar
+from daemon import disk, formats, kernel, messages, names, policy, sidecar
 from daemon.desks import Desk
 from daemon.errors import (
     BlockedError,
@@ -49,7 +48,7 @@ class Deliveries:
         try:
             self._fetch_batch(desk, keys)
         except OSError as error:
-            why = "disk.full" if error.errno in (errno.ENOSPC, errno.EDQUOT) else "folder.trouble"
+            why = "disk.full" if error.errno in kernel.FULL else "folder.trouble"
             self._shop.log.warning("fetch.waits", provider=desk.name, code=why, why=str(error))
             for key in keys:
                 self._shop.again(desk.lanes.fetch, key, why, counted_as=_fetching(key))

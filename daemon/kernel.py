@@ -31,6 +31,10 @@ FOR_NOW = frozenset(
 """Errors that say nothing about the file: the disk, the share or this process is in trouble for now."""
 
 
+FULL = frozenset({errno.ENOSPC, errno.EDQUOT})
+"""Errors that say that there is no room, which somebody may make."""
+
+
 class _How(ctypes.Structure):
     _fields_ = (("flags", ctypes.c_uint64), ("mode", ctypes.c_uint64), ("resolve", ctypes.c_uint64))
 

@@ -100,6 +100,9 @@ class Submissions:
             shop.again(lane, job.id, "drop.unreadable")
         except NoRoomError as error:
             shop.put_until(lane, job.id, error.until, "account.window")
+        except OSError as error:
+            # Only the place for an answer that is the result can be missing here.
+            shop.again(lane, job.id, "disk.full" if error.errno in kernel.FULL else "folder.trouble")
         except BlockedError as error:
             # Preparing needed the network, and every other file would meet the same.
             shop.close_account(desk, error, ask_first=True)

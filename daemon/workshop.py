@@ -288,7 +288,11 @@ def enter(shop: Workshop, job: Job) -> None:
         return
     for index, part in enumerate(job.parts):
         key = part_key(job.id, index)
-        if part.stage is PartStage.ACCEPTED:
+        if part.stage is PartStage.ACCEPTED and part.ref is None:
+            # The answer was the result, and is in the spool: only the record of it was cut short.
+            shop.record(job.id, "ready", part=index)
+            shop.put(desk.lanes.fetch, key, 0.0)
+        elif part.stage is PartStage.ACCEPTED:
             shop.put(desk.lanes.poll, key, 0.0)
         elif part.stage is PartStage.READY:
             shop.put(desk.lanes.fetch, key, 0.0)
