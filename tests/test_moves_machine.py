@@ -545,4 +545,4 @@ class LongMoves(Moves):
 
 
 TestMovesForLong = pytest.mark.long(LongMoves.TestCase)
-TestMovesForLong.settings = settings(_SETTINGS, max_examples=1500, stateful_step_count=60)
+TestMovesForLong.settings = settings(_SETTINGS, max_examples=400, stateful_step_count=50)

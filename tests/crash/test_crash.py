@@ -102,6 +102,7 @@ def test_every_effect_fails(scenario: Scenario, running: Services, folder: Path)
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1500)
 @pytest.mark.parametrize("begin", [7, 17])
 def test_killed_again_while_it_recovers(begin: int, running: Services, folder: Path) -> None:
     """Recovery is repeatable at each of its effects."""

@@ -143,6 +143,7 @@ def test_killed_at_random_moments_nothing_is_lost_or_paid_twice(
 
 
 @pytest.mark.long
+@pytest.mark.timeout(1500)
 def test_killed_at_more_random_moments(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """As above, for the rest of twenty seeds."""
     _many(tmp_path, capsys, MORE_SEEDS)
