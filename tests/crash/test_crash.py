@@ -84,7 +84,7 @@ def test_every_effect(scenario: Scenario, running: Services, folder: Path) -> No
     tally = crashes(scenario, running, folder)
 
     assert tally.violations == []
-    assert tally.losses > tally.effects
+    assert tally.losses > tally.effects // 2
 
 
 @pytest.mark.long
