@@ -24,7 +24,7 @@ from daemon.journal import Identity
 MARKER = ".babeldrop"
 PRIVATE = 0o700
 _MOST_LEVELS = 32
-_GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
+GONE = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
 """A folder that is none any more; what came in its place shows in its parent's next listing."""
 
 
@@ -146,7 +146,7 @@ class Folders:
             with disk.folder(root, at.path("inbox")) as here:
                 entries = disk.list_folder(here)
         except OSError as error:
-            if error.errno not in _GONE:
+            if error.errno not in GONE:
                 yield Seen(place=at, entry=disk.Entry(at.base, None), closed=error.strerror)
             return
         for entry in sorted(entries, key=lambda one: one.name):
@@ -182,7 +182,6 @@ class Folders:
     def finish_claim(self, root: int, place: Place, job: str) -> None:
         """Take away a claimed file's name in the inbox, where a crash in the middle of the move has left it."""
         with (
-            contextlib.suppress(FileNotFoundError),
             disk.folder(root, place.within("inbox")) as source,
             disk.folder(root, self._claimed_in(place, job)) as into,
         ):

@@ -7,7 +7,7 @@ as freshly claimed. A state that took the root over cannot know what was sent, s
 from daemon import names, sidecar
 from daemon.clock import stamp
 from daemon.errors import UncertainError
-from daemon.folders import Place
+from daemon.folders import GONE, Place
 from daemon.intake import Intake, claim_facts, signature_of
 from daemon.job import Event, IllegalMoveError, apply
 from daemon.stability import Signature
@@ -30,7 +30,7 @@ def reconcile(shop: Workshop, intake: Intake, ended: set[str]) -> None:
     with shop.folders.opened() as root:
         for job, place, entry in list(shop.folders.claimed(root, closed)):
             if job not in alive:
-                shop.folders.finish_claim(root, place, job)
+                _finish_claim(shop, root, place, job)
             # The last act of a claim, which a crash may have cut short.
             shop.folders.forget_sidecar(root, place)
             if job in alive:
@@ -45,6 +45,15 @@ def reconcile(shop: Workshop, intake: Intake, ended: set[str]) -> None:
         shop.warn_once((path, "closed"), "processing.left", path=names.shown(path), why=_CLOSED)
     if shop.journal.taking_over and not closed:
         shop.journal.note("took_over")
+
+
+def _finish_claim(shop: Workshop, root: int, place: Place, job: str) -> None:
+    """A folder of the inbox that is gone, or has become a link since, holds no second name of the file."""
+    try:
+        shop.folders.finish_claim(root, place, job)
+    except OSError as error:
+        if error.errno not in GONE:
+            raise
 
 
 def _settle(shop: Workshop, intake: Intake, root: int, job: str, place: Place, shown: Signature) -> str:

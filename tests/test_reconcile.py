@@ -74,6 +74,16 @@ class TestOwner:
             assert [job.id for job in bench.jobs] == [JOB]
             assert "may not be read" in left(bench)["processing/acme/de"]
 
+    def test_adopts_where_the_folder_in_the_inbox_became_a_link(self, tmp_path: Path) -> None:
+        """Whatever somebody did to the folder it came from, a claimed file goes on, and so does everything else."""
+        owner(tmp_path)
+        claimed_file(tmp_path)
+        (tmp_path / "share/inbox/acme/fr/sub").symlink_to(tmp_path)
+        with Bench(tmp_path) as bench:
+            bench.start()
+
+            assert [job.id for job in bench.jobs] == [JOB]
+
     def test_leaves_what_came_back_from_a_backup(self, tmp_path: Path) -> None:
         """A file of a job that ended long ago is told, not adopted: it would be paid again."""
         with Bench(tmp_path) as bench:
