@@ -45,6 +45,7 @@ from daemon.providers.base import (
     Unknown,
 )
 from daemon.reconcile import reconcile
+from daemon.selftest.faults import Calls, Native
 from daemon.settings import ProviderSettings
 from daemon.spool import Sink, Spool
 from daemon.stability import Settle
@@ -296,18 +297,14 @@ class Crashes:
     and closing are none. With `error` only the n-th effect fails, with that errno, as disks and shares do.
     """
 
-    EFFECTS: ClassVar[frozenset[str]] = frozenset(
-        {"mkdir", "rmdir", "unlink", "rename", "replace", "link", "write", "fsync", "fdatasync", "fchmod", "ftruncate"}
-    )
-
     def __init__(self, monkeypatch: pytest.MonkeyPatch, *, native: bool = True) -> None:
         self._at = 0
         self._error: int | None = None
         self.count = 0
         self.done: list[str] = []
-        monkeypatch.setattr(disk, "os", self)
+        monkeypatch.setattr(disk, "os", Calls(self.effect))
         found = kernel.native if native else None
-        monkeypatch.setattr(kernel, "native", _CountedNative(self, found) if found else None)
+        monkeypatch.setattr(kernel, "native", Native(self.effect, found) if found else None)
 
     def arm(self, at: int, error: int | None = None) -> None:
         """Let everything before the effect `at` happen; 0: everything."""
@@ -322,36 +319,3 @@ class Crashes:
         if self._at and self._error is None and self.count >= self._at:
             raise Crash(f"{name}, effect {self.count}")
         self.done.append(name)
-
-    def __getattr__(self, name: str) -> Any:
-        """Stands where `disk` expects the module os."""
-        real = getattr(os, name)
-        if name == "open":
-            return self._open
-        if name not in self.EFFECTS:
-            return real
-
-        @functools.wraps(real)
-        def counted(*arguments: Any, **more: Any) -> Any:
-            self.effect(name)
-            return real(*arguments, **more)
-
-        return counted
-
-    def _open(self, path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
-        if flags & os.O_CREAT:
-            self.effect("create")
-        return os.open(path, flags, mode, dir_fd=dir_fd)
-
-
-class _CountedNative:
-    """The kernel's own calls, counted where they change something."""
-
-    def __init__(self, crashes: Crashes, real: kernel.Native) -> None:
-        self._crashes = crashes
-        self.openat2 = real.openat2
-        self._rename = real.rename_noreplace
-
-    def rename_noreplace(self, from_folder: int, from_name: str, to_folder: int, to_name: str) -> None:
-        self._crashes.effect("rename_noreplace")
-        self._rename(from_folder, from_name, to_folder, to_name)

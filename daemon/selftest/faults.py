@@ -44,9 +44,9 @@ class Effects:
 
     def install(self) -> None:
         """From now on, for this process."""
-        vars(disk)["os"] = _Calls(self)
+        vars(disk)["os"] = Calls(self.effect)
         if kernel.native is not None:
-            vars(kernel)["native"] = _Native(self, kernel.native)
+            vars(kernel)["native"] = Native(self.effect, kernel.native)
 
     def effect(self, name: str) -> None:
         """One call is about to happen. Raises OSError where the fault says so, or ends the process."""
@@ -61,11 +61,11 @@ class Effects:
             raise OSError(fault.error, os.strerror(fault.error), name)
 
 
-class _Calls:
-    """Stands where `disk` expects the module os."""
+class Calls:
+    """Stands where `disk` expects the module os; `effect` is told the name of each call that changes something."""
 
-    def __init__(self, effects: Effects) -> None:
-        self._effects = effects
+    def __init__(self, effect: "Callable[[str], None]") -> None:
+        self._effect = effect
 
     def __getattr__(self, name: str) -> Any:
         real: Callable[..., Any] = getattr(os, name)
@@ -76,25 +76,25 @@ class _Calls:
 
         @functools.wraps(real)
         def counted(*arguments: Any, **more: Any) -> Any:
-            self._effects.effect(name)
+            self._effect(name)
             return real(*arguments, **more)
 
         return counted
 
     def _open(self, path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
         if flags & os.O_CREAT:
-            self._effects.effect("create")
+            self._effect("create")
         return os.open(path, flags, mode, dir_fd=dir_fd)
 
 
-class _Native:
-    """The kernel's own calls, counted where they change something."""
+class Native:
+    """The kernel's own calls, told likewise."""
 
-    def __init__(self, effects: Effects, real: kernel.Native) -> None:
-        self._effects = effects
+    def __init__(self, effect: "Callable[[str], None]", real: kernel.Native) -> None:
+        self._effect = effect
         self.openat2 = real.openat2
         self._rename = real.rename_noreplace
 
     def rename_noreplace(self, from_folder: int, from_name: str, to_folder: int, to_name: str) -> None:
-        self._effects.effect("rename")
+        self._effect("rename_noreplace")
         self._rename(from_folder, from_name, to_folder, to_name)

@@ -4,9 +4,8 @@ import hashlib
 import json
 import os
 import shutil
-import signal
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -21,19 +20,11 @@ OTHER = b"other text\n"
 LONG = bytes(range(256)) * 4096 * 3  # three blocks of an upload
 
 
-@pytest.fixture(autouse=True)
-def leases() -> Iterator[None]:
-    before = signal.signal(signal.SIGIO, signal.SIG_IGN)
-    yield
-    signal.signal(signal.SIGIO, before)
-
-
 @pytest.fixture
-def line() -> Iterator[Line]:
-    with in_memory() as base, Line(base) as made:
-        made.start()
-        made.service.take(None)
-        yield made
+def line(line: Line) -> Line:
+    """A service that takes documents of any size."""
+    line.service.take(None)
+    return line
 
 
 def original(line: Line) -> Path:

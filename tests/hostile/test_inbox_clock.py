@@ -2,9 +2,7 @@
 
 import os
 import re
-import signal
 import time
-from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -18,20 +16,6 @@ from tests.clocks import FakeClock
 from tests.hostile.inbox import TEXT, Line
 
 DECADE = 10 * 365.25 * 86400
-
-
-@pytest.fixture(autouse=True)
-def leases() -> Iterator[None]:
-    before = signal.signal(signal.SIGIO, signal.SIG_IGN)
-    yield
-    signal.signal(signal.SIGIO, before)
-
-
-@pytest.fixture
-def line() -> Iterator[Line]:
-    with in_memory() as base, Line(base) as made:
-        made.start()
-        yield made
 
 
 YEARS = {

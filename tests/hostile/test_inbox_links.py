@@ -3,7 +3,6 @@
 import contextlib
 import os
 import shutil
-import signal
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -17,13 +16,6 @@ from tests.builders import PROVIDER, in_memory, wait_for
 from tests.hostile.inbox import TEXT, Line, Sentinel
 
 LINK = "a symbolic link, never followed"
-
-
-@pytest.fixture(autouse=True)
-def leases() -> Iterator[None]:
-    before = signal.signal(signal.SIGIO, signal.SIG_IGN)
-    yield
-    signal.signal(signal.SIGIO, before)
 
 
 @pytest.fixture(autouse=True, params=["native", "walk"])

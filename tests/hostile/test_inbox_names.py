@@ -3,14 +3,11 @@
 import json
 import os
 import re
-import signal
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from daemon import names
-from tests.builders import in_memory
 from tests.hostile.inbox import TEXT, Line, Sentinel
 
 ODD = {
@@ -82,20 +79,6 @@ UNTOUCHED = [
     "STOP",
     "x.cancel",
 ]
-
-
-@pytest.fixture(autouse=True)
-def leases() -> Iterator[None]:
-    before = signal.signal(signal.SIGIO, signal.SIG_IGN)
-    yield
-    signal.signal(signal.SIGIO, before)
-
-
-@pytest.fixture
-def line() -> Iterator[Line]:
-    with in_memory() as base, Line(base) as made:
-        made.start()
-        yield made
 
 
 def test_every_odd_name_comes_back_as_itself(line: Line) -> None:

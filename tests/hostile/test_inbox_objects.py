@@ -3,7 +3,6 @@
 import io
 import os
 import random
-import signal
 import socket
 import struct
 import zipfile
@@ -20,20 +19,6 @@ PARAGRAPH = b"<w:p><w:r><w:t>word</w:t></w:r></w:p>"
 NAMESPACE = b"http://schemas.openxmlformats.org/wordprocessingml/2006/main"
 
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs files of another owner: run as root")
-
-
-@pytest.fixture(autouse=True)
-def leases() -> Iterator[None]:
-    before = signal.signal(signal.SIGIO, signal.SIG_IGN)
-    yield
-    signal.signal(signal.SIGIO, before)
-
-
-@pytest.fixture
-def line() -> Iterator[Line]:
-    with in_memory() as base, Line(base) as made:
-        made.start()
-        yield made
 
 
 def reads(monkeypatch: pytest.MonkeyPatch) -> list[int]:
