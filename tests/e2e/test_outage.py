@@ -3,6 +3,8 @@
 import signal
 from functools import partial
 
+import pytest
+
 from tests.e2e.site import Daemon, Site, sha256, wait_for
 
 DROPS = 500
@@ -13,6 +15,7 @@ def _more_than(daemon: Daemon, event: str, count: int) -> bool:
     return len(daemon.lines(event)) > count
 
 
+@pytest.mark.long
 def test_500_drops_while_the_service_is_down_lose_only_what_was_open(site: Site) -> None:
     """503 on submissions closes the account: few are uncertain, the rest waits and is delivered afterwards."""
     texts = {f"gpttranslator/fr/text {number}.txt": f"text {number}\n".encode() for number in range(DROPS)}
