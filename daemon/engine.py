@@ -30,6 +30,9 @@ _POOLS: Mapping[str, tuple[tuple[str, ...], int]] = {
     **dict.fromkeys(_TALK, (_TALK, CONTROLS)),
     **dict.fromkeys(_CARRY, (_CARRY, TRANSFERS)),
 }
+# No kind of step takes a shared pool for itself: a hundred lost answers may each take minutes to be asked for, and
+# meanwhile the others are looked at.
+_MOST: Mapping[str, int] = {"settle": CONTROLS // 2, "fetch": TRANSFERS - 2, "finish": TRANSFERS - 2}
 
 
 class Engine:
@@ -172,7 +175,8 @@ class Engine:
         """How many more steps of a kind its pool can run at once."""
         same, threads = _POOLS[what]
         with self._lock:
-            return max(0, threads - sum(self._busy.get((desk.name, one), 0) for one in same))
+            busy = {one: self._busy.get((desk.name, one), 0) for one in same}
+        return max(0, min(threads - sum(busy.values()), _MOST.get(what, threads) - busy[what]))
 
     def _start(
         self,

@@ -468,6 +468,38 @@ def test_polls_go_on_when_the_service_does_not_answer(tmp_path: Path, service: S
     assert _codes(tmp_path) == []
 
 
+def test_lost_answers_that_are_long_asked_for_hold_up_no_polls(tmp_path: Path, service: Service) -> None:
+    """However many submissions are asked for, and however long that takes, what is in flight is looked at."""
+    lost, asked, over = 6, threading.Semaphore(0), threading.Event()
+
+    def lose(_part: Part) -> None:
+        # All of them are on their way before the first one closes the account.
+        _until(lambda: len(service.submitted) > lost)
+        raise UncertainError("submit.uncertain")
+
+    def recovery(intent: Intent) -> Recovery:
+        if not intent.asked_for_s:
+            return AskAgain(after_s=0.05)
+        asked.release()
+        over.wait(20.0)
+        return Unknown()
+
+    service.look = lambda _ref: Running(word="working")
+    _drop(tmp_path, "one")
+    with _app(tmp_path):
+        _until(lambda: service.polls)
+        service.after_submit, service.recovery = lose, recovery
+        for number in range(1, lost + 1):
+            (tmp_path / f"share/inbox/fake/fr/text {number}.txt").write_text(f"text {number}")
+        for _ in range(desks.CONTROLS // 2):
+            assert asked.acquire(timeout=20.0)
+        pause = threading.Event()
+        pause.wait(0.2)
+        looks = len(service.polls)
+        _until(lambda: len(service.polls) > looks + 2, 10.0)
+        over.set()
+
+
 def test_a_document_that_cannot_be_prepared_fails_at_once(
     tmp_path: Path, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
