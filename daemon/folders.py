@@ -14,7 +14,7 @@ import contextlib
 import errno
 import json
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 
 from daemon import disk, kernel, moves, names
@@ -319,11 +319,11 @@ class Folders:
         self._prune(root, place, job)
         return name
 
-    def forget_sidecar(self, root: int, place: Place) -> None:
-        """The attempt is claimed: the sidecar of the one before goes, where its original is gone, too."""
+    def forget_sidecar(self, root: int, place: Place, alive: Callable[[str], bool]) -> None:
+        """The attempt is claimed: the sidecar of the one before, which is not `alive`, goes with its original."""
         for top in ("failed", "inbox"):
             with contextlib.suppress(OSError), disk.folder(root, place.within(top)) as here:
-                moves.forget_sidecar(here, place.base)
+                moves.forget_sidecar(here, place.base, alive)
 
     def is_own_sidecar(self, root: int, place: Place) -> bool:
         """Whether a drop is a sidecar that we wrote; such a file is never translated."""

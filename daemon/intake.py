@@ -226,7 +226,7 @@ class Intake:
         if after.stat is None or not rest.signature.survived_rename(shown, by_inode=local):
             changed = CHANGED_REST_S if local else UNPROVEN_REST_S
         self.take_in(desk, place, job_id, shown, self._first_seen[place], rest_s=changed)
-        shop.folders.forget_sidecar(root, place)
+        shop.folders.forget_sidecar(root, place, shop.is_alive)
         if verdict.warning:
             shop.log.warning("drop.odd", job=job_id, file=names.shown(place.name), why=verdict.warning)
         self._drop(place)

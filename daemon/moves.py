@@ -113,10 +113,11 @@ def sidecar_of(folder: int, name: str) -> str | None:
         return None
 
 
-def forget_sidecar(folder: int, base: str) -> None:
+def forget_sidecar(folder: int, base: str, alive: Callable[[str], bool]) -> None:
     """Remove the sidecar that was written beside a file of this name, unless a file of this name is there.
 
-    A name that is too long for the suffix has a sidecar whose name was cut, with its job in it.
+    That of a job that is `alive` stays: its original is on its way here. A name that is too long for the suffix
+    has a sidecar whose name was cut, with its job in it.
     """
     if disk.exists(folder, base):
         return
@@ -125,7 +126,7 @@ def forget_sidecar(folder: int, base: str) -> None:
         candidates = [one for one in disk.names_in(folder) if one.endswith(SIDECAR)]
     for name in candidates:
         job = sidecar_of(folder, name)
-        if job is not None and names.sidecar_name(base, job) == name:
+        if job is not None and names.sidecar_name(base, job) == name and not alive(job):
             disk.unlink(folder, name)
             disk.sync_folder(folder)
 

@@ -32,7 +32,7 @@ def reconcile(shop: Workshop, intake: Intake, ended: set[str]) -> None:
             if job not in alive:
                 _finish_claim(shop, root, place, job)
             # The last act of a claim, which a crash may have cut short.
-            shop.folders.forget_sidecar(root, place)
+            shop.folders.forget_sidecar(root, place, shop.is_alive)
             if job in alive:
                 continue
             why = _NO_JOB

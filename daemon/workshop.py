@@ -207,6 +207,9 @@ class Workshop:
         if self.record(job.id, "failed", error=known) is not None:
             self.to_finish(job)
 
+    def is_alive(self, job: str) -> bool:
+        return self.journal.get(job) is not None
+
     def to_finish(self, job: Job) -> None:
         desk = self.desks.get(job.provider)
         if desk is not None:

@@ -480,7 +480,7 @@ class TestForgetting:
                 path.rename(inbox / path.name)
         with scene.share.opened() as root:
             scene.share.claim(root, at, OTHER)
-            scene.share.forget_sidecar(root, at)
+            scene.share.forget_sidecar(root, at, lambda _job: False)
         return at
 
     @pytest.mark.parametrize("with_sidecar", [False, True])
@@ -524,7 +524,7 @@ class TestForgetting:
         before = scene.files("failed")
         scene.claimed(job=OTHER)
         with scene.share.opened() as root:
-            scene.share.forget_sidecar(root, REPORT)
+            scene.share.forget_sidecar(root, REPORT, lambda _job: False)
 
         assert scene.files("failed") == before
 
@@ -537,8 +537,8 @@ class TestForgetting:
             scene.fail(place(name), job=job_id(10 + index))
         before = scene.files("failed")
         with scene.share.opened() as root:
-            scene.share.forget_sidecar(root, REPORT)
-            scene.share.forget_sidecar(root, long)
+            scene.share.forget_sidecar(root, REPORT, lambda _job: False)
+            scene.share.forget_sidecar(root, long, lambda _job: False)
 
         assert scene.files("failed") == before
 

@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from daemon import disk
+from daemon import disk, sidecar
+from daemon.errors import RejectedError
 from daemon.folders import MARKER
 from daemon.job import PartStage, State
 from daemon.settling import Settlements
@@ -73,6 +74,27 @@ class TestOwner:
 
             assert [job.id for job in bench.jobs] == [JOB]
             assert "may not be read" in left(bench)["processing/acme/de"]
+
+    def test_leaves_the_sidecar_of_a_job_whose_original_is_on_its_way(self, tmp_path: Path) -> None:
+        """The sidecar comes first: seen before the original has followed, it is no old one."""
+        with Bench(tmp_path) as bench:
+            bench.start()
+            bench.drop("acme/fr/text.txt", TEXT)
+            bench.settle()
+            (job,) = bench.jobs
+            bench.shop.fail(job, RejectedError("deadline.passed", facts={"deadline": "24 hours"}), "poll")
+            told = sidecar.story(bench.jobs[0], kind="silent", route=None)
+            beside = tmp_path / "share/failed/acme/fr/text.txt.error.json"
+            beside.parent.mkdir(parents=True)
+            beside.write_text(json.dumps(told))
+        with Bench(tmp_path) as again:
+            again.start()
+
+            assert set(again.files("failed")) == {"acme/fr/text.txt.error.json"}
+
+            again.finish()
+
+            assert set(again.files("failed")) == {"acme/fr/text.txt", "acme/fr/text.txt.error.json"}
 
     def test_adopts_where_the_folder_in_the_inbox_became_a_link(self, tmp_path: Path) -> None:
         """Whatever somebody did to the folder it came from, a claimed file goes on, and so does everything else."""
