@@ -28,7 +28,10 @@ _EVERYWHERE = (
 )
 # Not at Doctranslate: a task that was found again is known by its place in a history alone, which shows one that
 # has failed like one under way (it waits for its deadline), and which does not count as a look at the task.
-_NOT_IN_A_HISTORY = "~fail ~failx1 ~nested ~vanish ~odd ~odd-5 ~back ~gone ~gone-2"
+_NOT_IN_A_HISTORY = "~fail ~failx1 ~nested ~odd ~odd-5 ~back"
+# Not at services that are asked by their list: one that hides what was taken proves an absence that is none.
+_NOT_IN_A_LIST = "~vanish ~gone ~gone-2"
+_ASKED_BY_LIST = frozenset({"azure", "doctranslate"})
 _TOKENS: Mapping[str, str] = {
     "gpttranslator": "~queue ~early ~expired ~expired-2 ~html-1 ~empty-1 ~cut-1 ~wrong-1 ~fail-402x1",
     "voicecheap": "~expired ~expired-2 ~html-1 ~empty-1 ~cut-1",
@@ -58,7 +61,9 @@ def make(serial: str, dice: random.Random, extension: str | None = None) -> Drop
     """A document whose bytes hold its serial, so that it is the only one of its kind; of a format, if one is wanted."""
     provider = dice.choice([one for one in FOLDERS if extension in (None, *_EXTENSIONS[one])])
     extension = extension or dice.choice(_EXTENSIONS[provider])
-    tokens = f"{_EVERYWHERE} {_TOKENS[provider]} {'' if provider == 'doctranslate' else _NOT_IN_A_HISTORY}".split()
+    tokens = f"{_EVERYWHERE} {_TOKENS[provider]}".split()
+    tokens += _NOT_IN_A_HISTORY.split() if provider != "doctranslate" else []
+    tokens += _NOT_IN_A_LIST.split() if provider not in _ASKED_BY_LIST else []
     token = "" if dice.random() < 0.55 else dice.choice(tokens)
     stem = dice.choice(_STEMS) if dice.random() < 0.3 else f"text {serial}"
     below = dice.choice(("", "", "", "sub/", "sub/deep er/"))
