@@ -293,7 +293,7 @@ class Deliveries:
     def _put_away(self, desk: Desk, job: Job) -> Job:
         """The translation is delivered: nothing is kept at the service, in the spool or in `processing/`."""
         shop = self._shop
-        self._clean_up(desk, job)
+        self._shop.clean_up(desk, job, job.refs)
         with shop.folders.opened() as root:
             if shop.delete_originals:
                 shop.folders.delete_original(root, place_of(job), job.id)
@@ -301,17 +301,11 @@ class Deliveries:
                 shop.folders.archive(root, place_of(job), job.id)
         return self._close(desk, job)
 
-    def _clean_up(self, desk: Desk, job: Job) -> None:
-        try:
-            desk.provider.clean_up(job.refs)
-        except (ServiceError, NoRoomError) as error:
-            self._shop.log.info("clean_up.failed", job=job.id, provider=desk.name, why=str(error))
-
     def _put_aside(self, desk: Desk, job: Job) -> Job:
         shop = self._shop
         if not job.keeps_what_was_paid:
             # Nothing will be asked for there any more.
-            self._clean_up(desk, job)
+            self._shop.clean_up(desk, job, job.refs)
         route: Route | None
         try:
             route = desk.route(job.folder)

@@ -147,11 +147,8 @@ class Polls:
             return
         shop.log.info("submit.refused", job=job.id, provider=desk.name, why=str(look.error))
         shop.put(desk.lanes.submit, job.id, 0.0, look.error.code)
-        try:
-            # The next attempt has another name.
-            desk.provider.clean_up([part.ref] if part.ref else [])
-        except (ServiceError, NoRoomError) as error:
-            shop.log.info("clean_up.failed", job=job.id, provider=desk.name, why=str(error))
+        # The next attempt has another name.
+        shop.clean_up(desk, job, [part.ref] if part.ref else [])
 
     def _close(self, desk: Desk, error: BlockedError) -> None:
         """Close the account; what is turned back while it is closed belongs to the same round."""

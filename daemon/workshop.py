@@ -8,7 +8,7 @@ import contextlib
 import random
 import threading
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -18,7 +18,7 @@ from daemon import messages, names, policy, sidecar
 from daemon.agenda import Agenda
 from daemon.clock import Clock, seconds_between
 from daemon.desks import Desk
-from daemon.errors import ServiceError
+from daemon.errors import NoRoomError, ServiceError
 from daemon.folders import Folders, Place
 from daemon.job import AT_THE_SERVICE, IllegalMoveError, Job, PartStage, State
 from daemon.journal import Journal
@@ -206,6 +206,13 @@ class Workshop:
         )
         if self.record(job.id, "failed", error=known) is not None:
             self.to_finish(job)
+
+    def clean_up(self, desk: Desk, job: Job, refs: Sequence[str]) -> None:
+        """Have the service's copies removed; that this did not work fails no job."""
+        try:
+            desk.provider.clean_up(refs)
+        except (ServiceError, NoRoomError) as error:
+            self.log.info("clean_up.failed", job=job.id, provider=desk.name, why=str(error))
 
     def is_alive(self, job: str) -> bool:
         return self.journal.get(job) is not None
