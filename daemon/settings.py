@@ -10,6 +10,7 @@ A validator here raises ValueError with what it expected; the reader adds what i
 import ipaddress
 import os
 import re
+from collections.abc import Set as AbstractSet
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -302,3 +303,8 @@ class ProviderSettings(Model):
     @classmethod
     def _address(cls, text: str) -> str:
         return service_address(text)
+
+    def unknown_options(self, known: AbstractSet[str], who: str = "the service knows") -> list[str]:
+        """What is wrong with `options` of other names than the known ones: one sentence, or none."""
+        unknown = ", ".join(sorted(self.options.keys() - known))
+        return [f"options: unknown {unknown}; {who} {', '.join(sorted(known))}"] if unknown else []

@@ -47,10 +47,7 @@ class Settings(ProviderSettings):
         if self.entra and not azure_entra.installed():
             problems.append(f"entra: true needs an optional package: {azure_entra.EXTRA}")
         known = {"category"} if self.storage else {"category", "allowFallback"}
-        unknown = sorted(set(self.options) - known)
-        if unknown:
-            kind = "batches know" if self.storage else "the service knows"
-            problems.append(f"options: unknown {', '.join(unknown)}; {kind} {', '.join(sorted(known))}")
+        problems += self.unknown_options(known, "batches know" if self.storage else "the service knows")
         if problems:
             raise ValueError("; ".join(problems))
         return self

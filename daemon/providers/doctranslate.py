@@ -99,10 +99,7 @@ class Settings(ProviderSettings):
     def _form_fields(self) -> Self:
         given = set(self.options)
         known = _FORM_FIELDS | (_V3_FIELDS if self.api_version == "v3" else set())
-        problems = []
-        if given - known:
-            unknown, offered = ", ".join(sorted(given - known)), ", ".join(sorted(known))
-            problems.append(f"options: unknown {unknown}; {self.api_version} of the service knows {offered}")
+        problems = self.unknown_options(known, f"{self.api_version} of the service knows")
         if self.process_mode == "append_reverse" and self.api_version == "v1":
             problems.append("process_mode append_reverse needs api_version v2 or v3")
         if given & _BILINGUAL_FIELDS and self.process_mode == "replace":

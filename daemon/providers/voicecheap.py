@@ -82,11 +82,8 @@ class Settings(ProviderSettings):
 
     @model_validator(mode="after")
     def _form_fields(self) -> Self:
-        unknown = sorted(set(self.options) - _FORM_FIELDS)
-        if unknown:
-            raise ValueError(
-                f"options: unknown {', '.join(unknown)}; the service knows {', '.join(sorted(_FORM_FIELDS))}"
-            )
+        for problem in self.unknown_options(_FORM_FIELDS):
+            raise ValueError(problem)
         return self
 
 
