@@ -180,14 +180,15 @@ class Folders:
                 raise
 
     def finish_claim(self, root: int, place: Place, job: str) -> None:
-        """Take away a claimed file's name in the inbox, where a crash in the middle of the move has left it."""
+        """Do what a crash has left of the move: the name in the inbox is away, and both folders are durable."""
         with (
             disk.folder(root, place.within("inbox")) as source,
             disk.folder(root, self._claimed_in(place, job)) as into,
         ):
             if moves.is_same(into, place.base, source, place.base):
                 disk.unlink(source, place.base)
-                disk.sync_folder(source)
+            disk.sync_folder(into)
+            disk.sync_folder(source)
 
     def open_original(self, root: int, place: Place, job: str) -> int:
         """The claimed original. Raises FileNotFoundError when somebody took it away."""

@@ -8,6 +8,7 @@ does not match is refused.
 import contextlib
 import os
 import secrets
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from daemon import disk, journal, kernel
@@ -71,14 +72,9 @@ def _id() -> str:
 
 
 def _marker(root: str) -> Identity | None:
-    try:
-        descriptor = disk.open_root(root)
-    except OSError:
-        return None
-    try:
+    with contextlib.suppress(OSError), _opened(root) as descriptor:
         return read_marker(descriptor)
-    finally:
-        disk.close(descriptor)
+    return None
 
 
 def _refuse_foreign(root: str, marker: Identity | None) -> None:
@@ -121,6 +117,8 @@ def _join(root: str, book: Journal, jobs: list[Job], marker: Identity | None, *,
     """Give the root its marker where that is ours to do; refuse a marker that is not ours."""
     if marker == book.identity:
         if not book.rooted:
+            # Whoever wrote it was killed before it could say that its name is durable.
+            _mark(root, book.identity)
             book.note("rooted")
         return
     fresh = not book.rooted and not jobs and marker is None
@@ -155,11 +153,26 @@ def _mark(root: str, identity: Identity) -> None:
 
 def _made(path: str, mode: int) -> int:
     """A folder that the administrator named, made where it is missing: it may be a link or a mount point."""
-    with contextlib.suppress(FileNotFoundError):
-        return disk.open_root(path)
     parent, name = os.path.split(path.rstrip("/"))
-    above = disk.open_root(parent)
     try:
-        return disk.make_folders(above, name, mode)
+        found = disk.open_root(path)
+    except FileNotFoundError:
+        with _opened(parent) as above:
+            return disk.make_folders(above, name, mode)
+    try:
+        # Whoever made it may have been killed before its name was durable.
+        with contextlib.suppress(PermissionError), _opened(parent) as above:
+            disk.sync_folder(above)
+    except BaseException:
+        disk.close(found)
+        raise
+    return found
+
+
+@contextlib.contextmanager
+def _opened(path: str) -> Iterator[int]:
+    descriptor = disk.open_root(path)
+    try:
+        yield descriptor
     finally:
-        disk.close(above)
+        disk.close(descriptor)

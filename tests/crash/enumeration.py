@@ -102,16 +102,16 @@ def crashes(
         at += stride
 
 
-def recoveries(scenario: Scenario, services: Services, folder: Path, *, begin: int = 1, stride: int = 1) -> Tally:
-    """Kill at effects chosen by `begin` and `stride`, and then once more at every effect of the next life."""
+def recoveries(
+    scenario: Scenario, services: Services, folder: Path, *, begin: int = 1, stride: int = 1, within: int = 1
+) -> Tally:
+    """Kill at effects chosen by `begin` and `stride`, and then once more at every `within`-th of the next life,
+    each time beginning with another of them.
+    """
     total = Tally(scenario=f"{scenario.name}, and again in recovery")
-    at = begin
-    while True:
-        tally = crashes(scenario, services, folder, first=(Blow(at=at),))
-        if not tally.effects:
-            return total
-        total.add(tally)
-        at += stride
+    for turn, at in enumerate(range(begin, len(_effects(scenario, services, folder)) + 1, stride)):
+        total.add(crashes(scenario, services, folder, first=(Blow(at=at),), begin=1 + turn % within, stride=within))
+    return total
 
 
 def cuts(scenario: Scenario, services: Services, folder: Path, *, patience: int = 0) -> Tally:
