@@ -237,6 +237,10 @@ class _Trial:
         self._bury(effects)
         if blow.power is not None:
             effects.volatile.lose_power(Random(blow.power) if blow.power else None)
+            # A name that an earlier life could not sync any more is taken back, and comes again.
+            gone = self._standing.shown.keys() - self._site.files("outbox").keys()
+            for path in gone:
+                del self._standing.shown[path]
         self._site.services.quiet()
         outcome.violations += invariants.at_the_crash(self._scenario, self._site, self._standing, believed)
 

@@ -29,14 +29,16 @@ _EVERYWHERE = (
 # Not at Doctranslate: a task that was found again is known by its place in a history alone, which shows one that
 # has failed like one under way (it waits for its deadline), and which does not count as a look at the task.
 _NOT_IN_A_HISTORY = "~fail ~failx1 ~nested ~odd ~odd-5 ~back"
-# Not at services that are asked by their list: one that hides what was taken proves an absence that is none.
+# Not at services that are asked by their list: one that hides what was taken proves an absence that is none. Nor
+# `~unlisted`: a single batch that never shows its document could be the lost one of everybody after it, who then
+# ask for as long as asking is worth it, and in an hour there are many.
 _NOT_IN_A_LIST = "~vanish ~gone ~gone-2"
 _ASKED_BY_LIST = frozenset({"azure", "doctranslate"})
 _TOKENS: Mapping[str, str] = {
     "gpttranslator": "~queue ~early ~expired ~expired-2 ~html-1 ~empty-1 ~cut-1 ~wrong-1 ~fail-402x1",
     "voicecheap": "~expired ~expired-2 ~html-1 ~empty-1 ~cut-1",
     "doctranslate": "~flat ~bare ~bare-1 ~bare-2 ~expired ~html-1 ~empty-1 ~cut-1",
-    "azure": "~queue ~header ~header-2 ~header-3 ~header-4x1 ~after-2 ~invalidx1 ~cancel ~partly ~unlisted ~pages",
+    "azure": "~queue ~header ~header-2 ~header-3 ~header-4x1 ~after-2 ~invalidx1 ~cancel ~partly ~pages",
     "cambai": "~early ~short-1 ~alone ~wrapped ~groups-3 ~fail-402x1 ~html-1 ~empty-1 ~cut-1",
 }
 _WORDS = "lighthouse keeper letter garden dawn basket ladder pears window harbour {name} rain"
