@@ -10,32 +10,25 @@ Loading creates nothing and starts nothing.
 import os
 import re
 from collections.abc import Callable, Iterator
-from typing import Annotated, Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple
 from urllib.parse import unquote
 
 import yaml
-from pydantic import BeforeValidator, Field, PrivateAttr, ValidationError
+from pydantic import PrivateAttr, ValidationError
 
 from daemon import config_checks as checks
 from daemon import config_safety as safety
 from daemon import disk
 from daemon.config_checks import Findings, Origin, Place
 from daemon.config_entries import Kinds, read_entries
+from daemon.config_sections import Log, Notify, Outbox, Watch, Web
 from daemon.errors import ConfigError, Problem
-from daemon.settings import (
-    AbsolutePath,
-    Duration,
-    Model,
-    ProviderSettings,
-    Unquoted,
-    parse_duration,
-)
+from daemon.settings import AbsolutePath, Duration, Model, ProviderSettings, Unquoted
 
 _MOST_BYTES: Final = 1 << 18
 # Far above any real file, far below what aliases of aliases can unfold to.
 _MOST_VALUES: Final = 20_000
 _DEEPEST: Final = 16
-_OCTAL = re.compile(r"0?[0-7]{3,4}")
 _UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
 _TAG: Final = "tag:yaml.org,2002:"
@@ -56,58 +49,6 @@ _SCALARS: Final = {
 }
 
 
-def _octal(value: object) -> int:
-    if isinstance(value, (int, Unquoted)):
-        raise ValueError('an octal mode; quote it, as in "0664": unquoted, YAML reads the number 436')  # noqa: TRY004  pydantic turns ValueError alone into a problem
-    if not isinstance(value, str) or not _OCTAL.fullmatch(value):
-        raise ValueError('an octal mode such as "0664" or "2775"')
-    return int(value, 8)
-
-
-def _file_mode(value: object) -> int:
-    mode = _octal(value)
-    if mode & 0o600 != 0o600 or mode & ~0o666:
-        raise ValueError('a mode for files, such as "0664": the owner reads and writes, nobody executes')
-    return mode
-
-
-def _folder_mode(value: object) -> int:
-    mode = _octal(value)
-    if mode & 0o700 != 0o700 or mode & 0o4000:
-        raise ValueError('a mode for folders, such as "2775": the owner may do everything, no set-user-id')
-    return mode
-
-
-def _settle(value: object) -> object:
-    try:
-        return value if value == "auto" else parse_duration(value)
-    except ValueError as error:
-        raise ValueError(f"auto, or {error}") from None
-
-
-class Outbox(Model):
-    """Modes of what the daemon creates, whatever the umask."""
-
-    file_mode: Annotated[int, BeforeValidator(_file_mode)] = 0o664
-    folder_mode: Annotated[int, BeforeValidator(_folder_mode)] = 0o2775
-
-
-class Watch(Model):
-    """How drops are noticed, and when one counts as complete; `settle` and `rescan` in seconds."""
-
-    observer: Literal["auto", "inotify", "polling"] = "auto"
-    settle: Annotated[Literal["auto"] | float, BeforeValidator(_settle)] = "auto"
-    rescan: Duration = 30.0
-    ignore: list[Annotated[str, Field(min_length=1)]] = Field(default_factory=list)
-
-
-class Log(Model):
-    """What is logged, and how; `auto` is console on a terminal, JSON otherwise."""
-
-    level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["auto", "console", "json"] = "auto"
-
-
 class Config(Model):
     """Everything the file says, with the defaults for what it does not say."""
 
@@ -119,6 +60,12 @@ class Config(Model):
     outbox: Outbox = Outbox()
     watch: Watch = Watch()
     log: Log = Log()
+    web: Web | None = None
+    status_page: bool = True
+    """Whether STATUS.html is kept in the root, for those who see folders only."""
+    language: Literal["en", "de"] = "en"
+    """Of sidecars and pages."""
+    notify: Notify | None = None
     providers: dict[str, ProviderSettings]
     """By name, which is also the name of the folder under `inbox/`."""
 

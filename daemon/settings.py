@@ -102,6 +102,14 @@ def result_host(text: str) -> str:
     return text.lower()
 
 
+def listen_address(value: object) -> tuple[str, int]:
+    """Host and port of `127.0.0.1:8787` or `[::1]:8787`. Raises ValueError."""
+    host, _, port = value.rpartition(":") if isinstance(value, str) else ("", "", "")
+    if not isinstance(value, str) or _host_of(value.lower()) is None or not port.isdigit():
+        raise ValueError("host:port, such as 127.0.0.1:8787")
+    return host.strip("[]"), int(port)
+
+
 def _host_of(place: str) -> str | None:
     """The host of `host` or `host:port`; None when the text is neither."""
     found = _HOST.fullmatch(place)
@@ -267,6 +275,13 @@ class Timeout(Model):
     read: Duration = 60.0
 
 
+class Budget(Model):
+    """What may be spent in a calendar month, counted in the unit that the service reports."""
+
+    per_month: Annotated[int, Field(gt=0)]
+    unit: Annotated[str, Field(min_length=1)]
+
+
 class ProviderSettings(Model):
     """What every entry under `providers:` understands. A kind with keys of its own extends this."""
 
@@ -293,6 +308,7 @@ class ProviderSettings(Model):
     max_in_flight: int | None = Field(default=None, gt=0)
     max_bytes: Size | None = None
     deadline: Duration = 86400.0
+    budget: Budget | None = None
     on_uncertain_submit: Literal["fail", "resubmit"] = "fail"
     result_hosts: list[Annotated[str, AfterValidator(result_host)]] = Field(default_factory=list)
     timeout: Timeout = Timeout()
