@@ -15,6 +15,7 @@ from daemon.clock import stamp
 from daemon.desks import Desk
 from daemon.folders import Place, Seen
 from daemon.job import Job
+from daemon.signs import Signs, Stop
 from daemon.stability import (
     Lease,
     Reason,
@@ -36,6 +37,8 @@ _LONGEST = 3500
 _NOT_NOW = kernel.FOR_NOW | {errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.EPERM}
 """Errors of an opening after which the next listing tells more: in trouble, gone, no plain file any more, or a
 folder on the way became something else."""
+_WANTED = ("withdrawn", "too_late")
+"""What is left alone because a person said so is no reason for a warning."""
 
 
 class Intake:
@@ -48,11 +51,14 @@ class Intake:
         self._resting: dict[Place, Resting] = {}
         self._first_seen: dict[Place, str] = {}
         self._why: dict[Place, str] = {}
+        self._signs = Signs(shop)
         self._left: dict[tuple[str, str], dict[str, str]] = {}
         self._due: dict[tuple[str, str], float] = {}
         self._seen: set[Place] = set()
         self._claimed = 0
         self._last_id = 0
+        self.scans = 0
+        """How many times everything was looked at."""
 
     def scan(self, only: Collection[tuple[str, str]] | None, whole: Collection[str]) -> int:
         """Look at all language folders, or at `only` these and those where a rest ends; claim what is complete.
@@ -63,6 +69,7 @@ class Intake:
         now = self._shop.clock.monotonic()
         self._claimed = 0
         with self._shop.folders.opened() as root:
+            self._signs.look_above(root, self._shop.desks)
             if only is None:
                 folders = self._folders(root)
             else:
@@ -72,6 +79,7 @@ class Intake:
                 if desk is not None and not names.never_touched(folder, self._ignore):
                     self._scan_folder(root, desk, folder, whole)
             self._forget_gone(None if only is None else set(folders))
+        self.scans += only is None
         return self._claimed
 
     def next_look(self) -> float | None:
@@ -84,15 +92,38 @@ class Intake:
         return [(place, rest, self._why.get(place, "")) for place, rest in list(self._resting.items())]
 
     @property
+    def first_seen(self) -> str | None:
+        """When the drop that has been here longest was first seen, however often it has changed since."""
+        return min(list(self._first_seen.values()), default=None)
+
+    @property
     def left(self) -> dict[str, str]:
         """What is left alone, by path below the root, and why."""
+        return {path: messages.left_alone(code) for path, code in self.left_as.items()}
+
+    @property
+    def left_as(self) -> dict[str, str]:
+        """The same with the codes of why, which `Texts.left_alone` has the words for."""
         return {path: why for folder in self._left.copy().values() for path, why in folder.items()}
+
+    @property
+    def stops(self) -> list[Stop]:
+        """The folders that somebody holds with a file called STOP."""
+        return self._signs.stops
 
     def _scan_folder(self, root: int, desk: Desk, folder: str, whole: Collection[str]) -> None:
         key = (desk.name, folder)
         self._due.pop(key, None)
-        left: dict[str, str] = {}
+        lying: list[Seen] = []
         for found in self._shop.folders.listing(root, desk.name, folder, self._ignore):
+            if self._shop.stopping.is_set():
+                return
+            lying.append(found)
+        self._signs.look_into(desk.name, folder, lying)
+        left, soon = self._signs.take_back(desk, folder)
+        if soon:
+            self._due[key] = self._shop.clock.monotonic() + self._settle.quick_s
+        for found in lying:
             if self._shop.stopping.is_set():
                 return
             why = self._consider(root, desk, found, whole)
@@ -111,22 +142,28 @@ class Intake:
             if any(names.never_touched(step, self._ignore) for step in (provider, entry.name)):
                 continue
             if entry.stat is None:
-                left[path] = "cannot be read"
+                left[path] = "unreadable"
             elif entry.kind != "folder":
-                left[path] = messages.LEFT_ALONE.get(entry.kind, "not in a language folder: inbox/<provider>/<lang>/")
+                left[path] = entry.kind if entry.kind in messages.LEFT_ALONE else "no_language"
             elif provider in self._shop.desks:
                 found.append((provider, entry.name))
             elif not provider and entry.name not in self._shop.desks:
-                left[path] = "no provider of this name is configured"
+                left[path] = "no_provider"
         self._left = {key: one for key, one in self._left.items() if key in found}
+        self._signs.keep_only(found)
         self._leave(("", ""), left)
         return found
 
     def _leave(self, folder: tuple[str, str], left: dict[str, str]) -> None:
         """Keep what is left alone in a folder for those who ask, and say it once."""
+        before = self._left.get(folder, {})
         self._left[folder] = left
-        for path, why in left.items():
-            self._shop.warn_once((path, why), "drop.ignored", path=names.shown(path), why=why)
+        for path, code in left.items():
+            why = messages.left_alone(code)
+            if not code.startswith(_WANTED):
+                self._shop.warn_once((path, why), "drop.ignored", path=names.shown(path), why=names.shown(why))
+            elif before.get(path) != code:
+                self._shop.log.info("drop.withdrawn", path=names.shown(path), why=names.shown(why))
 
     def _forget_gone(self, only: set[tuple[str, str]] | None) -> None:
         seen, self._seen = self._seen, set()
@@ -144,12 +181,15 @@ class Intake:
         """Look at one entry; why it is left alone, if that is to be told."""
         place, entry = found.place, found.entry
         if found.closed is not None:
-            return f"cannot be read: {found.closed}"
+            return f"unreadable: {found.closed}"
         if names.never_touched(entry.name, self._ignore) or entry.stat is None:
             return None
         odd = self._odd(place, entry)
         if odd is not None:
-            return messages.LEFT_ALONE[odd]
+            return odd
+        sign = self._signs.withdraws(place)
+        if sign is not None:
+            return f"withdrawn: {sign}"
         if entry.name.endswith(moves.SIDECAR) and self._shop.folders.is_own_sidecar(root, place):
             return None
         return self._rest(root, desk, place, signature_of(entry.stat), arrived=place.path("inbox") in whole)
@@ -161,6 +201,9 @@ class Intake:
         self._seen.add(place)
         self._resting[place] = rest
         self._first_seen.setdefault(place, stamp(self._shop.clock.now()))
+        if self._signs.holds(place):
+            self._why[place] = "folder.stopped"
+            return None
         verdict = judge(rest, now, settle=self._settle, lease=None, shows_end=None)
         trouble = None
         if isinstance(verdict, TryLease):
@@ -211,6 +254,10 @@ class Intake:
     def _claim(self, root: int, desk: Desk, place: Place, rest: Resting, verdict: Take) -> str | None:
         """Take a drop that is complete; why it cannot be moved, if so."""
         shop = self._shop
+        if self._signs.came(root, place):
+            # The next look at the folder says what it means.
+            self._due[place.provider, place.folder] = shop.clock.monotonic() + self._settle.quick_s
+            return None
         job_id = self._new_id()
         try:
             after = shop.folders.claim(root, place, job_id)
@@ -218,7 +265,7 @@ class Intake:
             self._drop(place)
             return None
         except OSError as error:
-            return f"cannot be moved: {error.strerror}"
+            return f"immovable: {error.strerror}"
         self._claimed += 1
         local = self._settle.lease_counts
         shown = signature_of(after.stat) if after.stat else rest.signature

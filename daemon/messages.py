@@ -1,197 +1,44 @@
-"""One catalogue of everything that can be said about a file or an account: what happened, what to do.
+"""Everything that can be said about a file or an account, in each language: what happened, what to do, why it waits.
 
-The keys are the stable words of `error.code`. Sentences are for the person who dropped the file; facts in
-braces come from the error and the job. `retryable` says whether trying again as it is can help.
+The keys are the stable words of `error.code`. Facts in braces come from the error and the job; they are kept in
+English (as is everything in the journal and the log) and put into the words of a language here, so that a failure
+of yesterday can be told in another language today. What a service says by itself is never translated.
 """
 
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Final
 
-from daemon.stability import Reason
+from daemon.texts import Language
+from daemon.texts.de import GERMAN
+from daemon.texts.en import ENGLISH
+
+_FINAL = frozenset(
+    {f"drop.{word}" for word in ("empty", "too_large", "type", "damaged", "no_text", "gone")}
+    | {"language.unknown", "submit.rejected", "provider.failed"}
+)
+"""The same again would end in the same way."""
+
+_FOR_A_PERSON = frozenset({"account.key", "account.no_key", "account.blocked", "result.refused"})
+
+# A service's words may end a sentence by themselves.
+_SECOND_STOP = re.compile(r"(?<=[!?…])\.")
+_PLACE = re.compile(r"\{(\w+)\}")
+_NUMBER = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})*(?:\.[0-9]+)?")
+_UNITS = (("day", 86400.0), ("hour", 3600.0), ("minute", 60.0))
+_NUMBERS = frozenset({"size", "limit", "deadline"})
+"""Facts that are, or begin with, a number."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
 class Message:
+    """Two templates; `retryable`: whether trying again as it is can help."""
+
     what_happened: str
     what_to_do: str
     retryable: bool
-
-
-_AGAIN = "move the file back into {inbox} to try again."
-_WAITS = "Nothing for you: the file waits and goes on by itself."
-
-CATALOGUE: Mapping[str, Message] = {
-    # -- the drop itself
-    "drop.empty": Message(
-        what_happened="The file is empty.",
-        what_to_do="Check that it was copied completely, then put it into {inbox} again.",
-        retryable=False,
-    ),
-    "drop.too_large": Message(
-        what_happened="The file has {size} bytes; {provider} takes at most {limit}.",
-        what_to_do="Split or shrink the file, then put the smaller files into {inbox}.",
-        retryable=False,
-    ),
-    "drop.type": Message(
-        what_happened="{provider} does not translate {extension} files.",
-        what_to_do="Save it as one of these and drop it again: {extensions}.",
-        retryable=False,
-    ),
-    "drop.unreadable": Message(
-        what_happened="The file could not be read: {reason}.",
-        what_to_do="Ask the administrator to check its permissions, then " + _AGAIN,
-        retryable=True,
-    ),
-    "drop.damaged": Message(
-        what_happened="The file cannot be read as a document{because}.",
-        what_to_do="Open it in its program, save it anew, and put that into {inbox}.",
-        retryable=False,
-    ),
-    "drop.no_text": Message(
-        what_happened="There is no text to translate in the file.",
-        what_to_do="Check that its text is text and not a picture, then put it into {inbox} again.",
-        retryable=False,
-    ),
-    "drop.gone": Message(
-        what_happened="The file was taken out of processing/ before it could be sent.",
-        what_to_do="Put it into {inbox} again if it should be translated.",
-        retryable=False,
-    ),
-    "language.unknown": Message(
-        what_happened="{reason}",
-        what_to_do="Move the file into a folder that names a language {provider} knows{suggestions}.",
-        retryable=False,
-    ),
-    # -- the submission
-    "submit.rejected": Message(
-        what_happened="{provider} did not take the file{because}.",
-        what_to_do="Change what it names, then " + _AGAIN,
-        retryable=False,
-    ),
-    "submit.uncertain": Message(
-        what_happened="Nobody can say whether {provider} has taken the file (and will bill it){because}.",
-        what_to_do="Look into the account at {provider}. If it is not there, " + _AGAIN,
-        retryable=True,
-    ),
-    "submit.parts": Message(
-        what_happened="The settings for {provider} changed while the file was being handed over in parts.",
-        what_to_do="To send it anew, " + _AGAIN,
-        retryable=True,
-    ),
-    # -- the job at the service
-    "provider.failed": Message(
-        what_happened="{provider} could not translate the file{because}.",
-        what_to_do="Check the file, then " + _AGAIN,
-        retryable=False,
-    ),
-    "provider.lost": Message(
-        what_happened="{provider} no longer knows the job it had accepted ({remote_id}).",
-        what_to_do="Ask {provider} about it, or " + _AGAIN,
-        retryable=True,
-    ),
-    "deadline.passed": Message(
-        what_happened="{provider} accepted the file but has not finished it within {deadline}.",
-        what_to_do="Ask {provider} about job {remote_id}. When you move the file back into {inbox}, the old "
-        "job is asked first.",
-        retryable=True,
-    ),
-    "result.unusable": Message(
-        what_happened="{provider} says that the translation is ready, but it could not be fetched whole{because}.",
-        what_to_do="When you move the file back into {inbox}, the paid result is asked for first.",
-        retryable=True,
-    ),
-    # -- the account: files wait
-    "account.key": Message(
-        what_happened="{provider} does not accept the key{because}.",
-        what_to_do="The administrator has to renew the key; files wait.",
-        retryable=True,
-    ),
-    "account.no_key": Message(
-        what_happened="There is no key for {provider}: {reason}.",
-        what_to_do="The administrator has to provide the key; files wait.",
-        retryable=True,
-    ),
-    "account.blocked": Message(
-        what_happened="{provider} does not let the account work{because}.",
-        what_to_do="The administrator has to look into the account (subscription, credit, quota); files wait.",
-        retryable=True,
-    ),
-    "account.throttled": Message(
-        what_happened="{provider} asks to send less.",
-        what_to_do=_WAITS,
-        retryable=True,
-    ),
-    "account.full": Message(
-        what_happened="{provider} has as many jobs of this account under way as it allows.",
-        what_to_do=_WAITS,
-        retryable=True,
-    ),
-    # -- the way to the service
-    "service.unreachable": Message(
-        what_happened="{provider} cannot be reached{because}.", what_to_do=_WAITS, retryable=True
-    ),
-    "service.error": Message(
-        what_happened="{provider} answers with an error of its own{because}.",
-        what_to_do=_WAITS,
-        retryable=True,
-    ),
-    "service.unreadable": Message(
-        what_happened="{provider} answers with something that its documents do not describe{because}.",
-        what_to_do=_WAITS,
-        retryable=True,
-    ),
-    # -- fetching the result: asked again, then result.unusable
-    "result.gone": Message(what_happened="The link to the result no longer works.", what_to_do=_WAITS, retryable=True),
-    "result.cut": Message(what_happened="The result did not arrive whole{because}.", what_to_do=_WAITS, retryable=True),
-    "result.wrong": Message(
-        what_happened="What came is no {extension} file{because}.", what_to_do=_WAITS, retryable=True
-    ),
-    "result.empty": Message(what_happened="The result is empty.", what_to_do=_WAITS, retryable=True),
-    "result.too_large": Message(
-        what_happened="The result is larger than {limit} bytes.", what_to_do=_WAITS, retryable=True
-    ),
-    "result.refused": Message(
-        what_happened="The result lies at an address that is not allowed{because}.",
-        what_to_do="The administrator can allow it with result_hosts.",
-        retryable=True,
-    ),
-}
-
-WAITING: Mapping[str, str] = {
-    **{reason.value: reason.sentence for reason in Reason},
-    "share.away": "The share is away; nothing is touched until it is back.",
-    "drop.changing": "Somebody has written to the file after it was taken; it rests again.",
-    "drop.busy": "Another program has the file open for writing.",
-    "drop.unreadable": "The file cannot be read for now; the disk or the share is in trouble.",
-    "account.window": "As many requests as the service allows have been sent; there is room again soon.",
-    "account.closed": "Submissions are stopped until the account is known to work.",
-    "submit.uncertain": "{provider} gave no clear answer to a submission; no other one follows until it works.",
-    "result.wrong": "What came is not the document{because}.",
-    "result.too_large": "The result is larger than allowed.",
-    "submit.asking": "The daemon was stopped while it was being handed over; it is found out what became of it.",
-    "provider.lost": "{provider} does not know the job just now; it is asked again before that is believed.",
-    "disk.full": "There is too little room in the state folder for the result; it is fetched when there is more.",
-    "folder.trouble": "A folder or a disk is in trouble; the result is kept and brought there later.",
-    "daemon.stopping": "babeldrop is stopping; the next start goes on with it.",
-    "provider.removed": "Its provider is no longer in the configuration.",
-    "internal.error": "babeldrop made a mistake of its own, which stands in its log.",
-}
-"""Why a file or an account waits, as far as it is no failure: further codes, and other words for some of above."""
-
-_FOR_A_PERSON = frozenset({"account.key", "account.no_key", "account.blocked", "result.refused"})
-
-LEFT_ALONE: Mapping[str, str] = {
-    "link": "a symbolic link, never followed",
-    "other": "no regular file",
-    "linked": "it has several names (hard links)",
-    "deep": "too many folders deep",
-}
-"""Why something in an inbox is never taken, whatever its name."""
-
-
-# A service's words may end a sentence by themselves.
-_SECOND_STOP = re.compile(r"(?<=[!?…])\.")
 
 
 class _Facts(dict[str, str]):
@@ -199,49 +46,116 @@ class _Facts(dict[str, str]):
         return "?"
 
 
-def render(code: str, facts: Mapping[str, str]) -> tuple[str, str]:
-    """The two sentences of a code, with the facts filled in: (what happened, what to do).
+class Texts:
+    """What is said in one language."""
 
-    `reason` also fills `{because}`, as `: reason`, and is dropped where nothing is known.
-    """
-    message = CATALOGUE[code]
-    known = _known(facts)
-    return _sentence(message.what_happened, known), _sentence(message.what_to_do, known)
+    def __init__(self, language: Language) -> None:
+        self.language = language.tag
+        self.catalogue: Mapping[str, Message] = {
+            code: Message(what_happened=happened, what_to_do=to_do, retryable=code not in _FINAL)
+            for code, (happened, to_do) in language.messages.items()
+        }
+        self.words = language
+
+    def render(self, code: str, facts: Mapping[str, str]) -> tuple[str, str]:
+        """The two sentences of a code, with the facts filled in: (what happened, what to do).
+
+        `reason` also fills `{because}`, as `: reason`, and is dropped where nothing is known.
+        """
+        message = self.catalogue[code]
+        known = self._known(facts)
+        return _sentence(message.what_happened, known), _sentence(message.what_to_do, known)
+
+    def told(self, error: Mapping[str, Any]) -> tuple[str, str]:
+        """The two sentences of an error as the journal keeps it (`sidecar.error_of`).
+
+        One of an older version has no facts, one of a newer version a code that is not known here: then it is told
+        as it was when it happened.
+        """
+        facts = error.get("facts")
+        if isinstance(facts, Mapping) and error.get("code") in self.catalogue:
+            return self.render(error["code"], facts)
+        return str(error.get("what_happened") or "?"), str(error.get("what_to_do") or "")
+
+    def waiting(self, code: str, facts: Mapping[str, str]) -> str:
+        """Why something waits, in one sentence, with the facts filled in.
+
+        A code may carry words of its own behind a colon (`result.cut: its end is missing`); one that is not known
+        here, from another version's status, is repeated as it is.
+        """
+        word, _, reason = code.partition(": ")
+        known = self.catalogue.get(word)
+        template = self.words.waiting.get(word) or (known.what_happened if known else None)
+        if template is None:
+            return _sentence("{code}", _Facts(code=code))
+        return _sentence(template, self._known({**facts, **({"reason": reason} if reason else {})}))
+
+    def for_a_person(self, code: str) -> str | None:
+        """What a person has to do before something that waits goes on; None where it goes on by itself."""
+        return self.catalogue[code].what_to_do if code in _FOR_A_PERSON else None
+
+    def left_alone(self, code: str) -> str:
+        """Why something in an inbox is not taken, as the end of a sentence without its stop.
+
+        The code may carry words of its own, as in `waiting`.
+        """
+        word, _, reason = code.partition(": ")
+        template = self.words.left_alone.get(word)
+        return template.format_map(self._known({"reason": reason})) if template else code
+
+    def duration(self, seconds: float) -> str:
+        """A length of time in the largest unit that leaves no long fraction: `24 hours`, `90 seconds`."""
+        for unit, size in _UNITS:
+            if seconds >= 2 * size and (seconds / size).is_integer():
+                return self._count(seconds / size, unit)
+        return self._count(seconds, "second")
+
+    def number(self, text: str) -> str:
+        """A number as Python writes it with `,`, as this language writes it."""
+        signs = {",": self.words.thousands, ".": self.words.decimal}
+        return "".join(signs.get(sign, sign) for sign in text)
+
+    def phrase(self, text: str) -> str:
+        """What this program says in English inside a sentence; any other text stays as it is."""
+        for pattern, template in self._phrases:
+            found = pattern.fullmatch(text)
+            if found:
+                facts = {
+                    name: self.phrase(value) if name == "error" else value for name, value in found.groupdict().items()
+                }
+                return template.format_map(facts)
+        return text
+
+    @cached_property
+    def _phrases(self) -> list[tuple[re.Pattern[str], str]]:
+        return [(_pattern(english), own) for english, own in self.words.phrases.items()]
+
+    def _count(self, number: float, unit: str) -> str:
+        one, several = self.words.units[unit]
+        return f"{self.number(f'{number:g}')} {one if number == 1 else several}"
+
+    def _known(self, facts: Mapping[str, str]) -> _Facts:
+        known = _Facts(facts)
+        reason = self.phrase(facts.get("reason", "").strip().rstrip(" .,:;"))
+        known["because"] = f": {reason}" if reason else ""
+        known["reason"] = reason or self.words.no_reason
+        suggestions = self.phrase(facts.get("suggestions", "").strip())
+        known["suggestions"] = f" {suggestions}" if suggestions else ""
+        if "extension" in known:
+            known["extension"] = self.phrase(known["extension"])
+        for name in _NUMBERS & known.keys():
+            known[name] = self._measure(known[name])
+        return known
+
+    def _measure(self, text: str) -> str:
+        """`24 hours`, `40,000,000 bytes` or a bare number, as this language says it."""
+        return _NUMBER.sub(lambda found: self.number(found[0]), self.phrase(text), count=1)
 
 
-def waiting(code: str, facts: Mapping[str, str]) -> str:
-    """Why something waits, in one sentence, with the facts filled in.
-
-    A code may carry words of its own behind a colon (`result.cut: its end is missing`); one that is not known
-    here, from another version's status, is repeated as it is.
-    """
-    word, _, reason = code.partition(": ")
-    template = WAITING.get(word) or (CATALOGUE[word].what_happened if word in CATALOGUE else None)
-    if template is None:
-        return _sentence("{code}", _Facts(code=code))
-    return _sentence(template, _known({**facts, **({"reason": reason} if reason else {})}))
-
-
-def for_a_person(code: str) -> str | None:
-    """What a person has to do before something that waits goes on; None where it goes on by itself."""
-    return CATALOGUE[code].what_to_do if code in _FOR_A_PERSON else None
-
-
-def duration(seconds: float) -> str:
-    """A length of time in the largest unit that leaves no long fraction: `24 hours`, `90 seconds`."""
-    for unit, size in (("day", 86400.0), ("hour", 3600.0), ("minute", 60.0)):
-        if seconds >= 2 * size and (seconds / size).is_integer():
-            return f"{seconds / size:g} {unit}s"
-    return f"{seconds:g} seconds"
-
-
-def _known(facts: Mapping[str, str]) -> _Facts:
-    known = _Facts(facts)
-    reason = facts.get("reason", "").strip().rstrip(" .,:;")
-    known["because"] = f": {reason}" if reason else ""
-    known["reason"] = reason or "no reason was given"
-    known.setdefault("suggestions", "")
-    return known
+def _pattern(english: str) -> re.Pattern[str]:
+    """What fits an English template, each place under its name; everything between them stands as it is."""
+    parts = _PLACE.split(english)
+    return re.compile("".join(f"(?P<{part}>.+)" if odd % 2 else re.escape(part) for odd, part in enumerate(parts)))
 
 
 def _sentence(template: str, facts: _Facts) -> str:
@@ -249,3 +163,19 @@ def _sentence(template: str, facts: _Facts) -> str:
     if text and text[-1] not in ".!?…":
         text += "."
     return text[:1].upper() + text[1:]
+
+
+TEXTS: Final[Mapping[str, Texts]] = {language.tag: Texts(language) for language in (ENGLISH, GERMAN)}
+"""By the setting `language`."""
+
+# Logs and commands speak English.
+_ENGLISH = TEXTS["en"]
+CATALOGUE = _ENGLISH.catalogue
+WAITING = ENGLISH.waiting
+LEFT_ALONE = ENGLISH.left_alone
+render = _ENGLISH.render
+told = _ENGLISH.told
+waiting = _ENGLISH.waiting
+for_a_person = _ENGLISH.for_a_person
+left_alone = _ENGLISH.left_alone
+duration = _ENGLISH.duration

@@ -15,6 +15,7 @@ from typing import Final
 NAME_LIMIT: Final = 255
 """Bytes in one name, on every file system Linux is served from."""
 
+_HOLDS = "a sign that holds the folder, no document"
 _NEVER_TOUCHED = (
     ("~$*", "lock of an office program"),
     (".~lock.*#", "lock of an office program"),
@@ -26,9 +27,15 @@ _NEVER_TOUCHED = (
     ("thumbs.db", "made by a file manager"),
     ("desktop.ini", "made by a file manager"),
     ("@eadir", "made by a storage device"),
-    ("*.cancel", "a sign for a program, no document"),
-    ("stop", "a sign for a program, no document"),
+    ("_readme.txt", "the note that says how this folder works"),
+    ("*.cancel", "a sign that withdraws a file, no document"),
+    ("*.cancel.txt", "a sign that withdraws a file, no document"),
 )
+
+STOPS: Final = ("STOP", "STOP.txt")
+"""Names that hold a folder, as they are documented; a file manager may have added the extension."""
+CANCELS: Final = (".cancel", ".cancel.txt")
+"""What follows a drop's name in the name of the sign that withdraws it."""
 
 _EXTENSION = re.compile(r"[A-Za-z0-9]{1,16}")
 _NUMBER = re.compile(r" \([0-9]{1,9}\)\Z")
@@ -73,10 +80,36 @@ def never_touched(name: str, ignore: Iterable[str] = ()) -> str | None:
     for pattern, reason in _NEVER_TOUCHED:
         if fnmatchcase(folded, pattern):
             return reason
+    if is_stop(name):
+        return _HOLDS
     for pattern in ignore:
         if fnmatchcase(folded, pattern.casefold()):
             return f"matches {shown(pattern)} of watch.ignore"
     return None
+
+
+def is_stop(name: str) -> bool:
+    """Whether a name in an inbox holds its folder. `stop.txt` may well be a document; written small it is one."""
+    return name in STOPS or name.casefold() == "stop"
+
+
+def withdrawn_by(name: str) -> str | None:
+    """The drop (as `alike` says it) that a sign withdraws by its name; None when it is no such sign."""
+    folded = alike(name)
+    for ending in reversed(CANCELS):
+        if folded.endswith(ending) and len(folded) > len(ending):
+            return folded.removesuffix(ending)
+    return None
+
+
+def is_sign(name: str) -> bool:
+    """Whether a name in an inbox steers what happens to others."""
+    return is_stop(name) or withdrawn_by(name) is not None
+
+
+def alike(name: str) -> str:
+    """A name in a form that does not tell upper from lower case, nor one spelling of an accent from the other."""
+    return unicodedata.normalize("NFC", name.casefold())
 
 
 def extension(name: str) -> str:

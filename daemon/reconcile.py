@@ -85,7 +85,11 @@ def _put_aside(shop: Workshop, intake: Intake, root: int, job: str, place: Place
     now = shop.clock.now()
     error = UncertainError("submit.uncertain", facts={"reason": _NO_RECORD})
     known = sidecar.error_of(
-        error, stage="claim", provider=desk.title if desk else place.provider, inbox=place.within("inbox")
+        error,
+        stage="claim",
+        provider=desk.title if desk else place.provider,
+        inbox=place.within("inbox"),
+        texts=shop.texts,
     )
     facts = claim_facts(place, shown, stamp(now))
     claimed = apply(None, Event(seq=0, at=now, job=job, name="claimed", data=facts))

@@ -18,13 +18,19 @@ _MOST_TEXT = 500
 
 
 def error_of(
-    error: ServiceError, *, stage: str, provider: str, inbox: str, facts: Mapping[str, str] | None = None
+    error: ServiceError,
+    *,
+    stage: str,
+    provider: str,
+    inbox: str,
+    facts: Mapping[str, str] | None = None,
+    texts: messages.Texts = messages.TEXTS["en"],
 ) -> dict[str, Any]:
-    """What the journal keeps of an error and the sidecar shows, sentences included."""
+    """What the journal keeps of an error: what the sidecar shows, sentences included, and the facts in them."""
     said = names.clean(error.provider_message or "", _MOST_TEXT)
     known = {"provider": provider, "inbox": inbox, "reason": said, **(facts or {}), **error.facts}
     known = {key: names.clean(value, _MOST_TEXT) for key, value in known.items()}
-    happened, to_do = messages.render(error.code, known)
+    happened, to_do = texts.render(error.code, known)
     return {
         "code": error.code,
         "stage": stage,
@@ -34,13 +40,15 @@ def error_of(
         "provider_message": said or None,
         "what_happened": happened,
         "what_to_do": to_do,
+        # With these it can be told in another language (`Texts.told`).
+        "facts": known,
     }
 
 
 def story(job: Job, *, kind: str, route: "Route | None") -> dict[str, object]:
     """The sidecar of a failed job, in the order of its schema."""
     assert job.error is not None
-    error = dict(job.error)
+    error = {key: value for key, value in job.error.items() if key != "facts"}
     base = job.name.rsplit("/", 1)[-1]
     hexed = names.hex_of(base)
     return {

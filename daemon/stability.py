@@ -79,24 +79,12 @@ class Lease(Enum):
 
 
 class Reason(Enum):
-    """Why a drop is not taken yet: a code for programs and a sentence for people."""
+    """Why a drop is not taken yet; the sentences for these codes are in `texts`."""
 
     SETTLING = "settling"
     EMPTY = "empty"
     OPEN = "open"
     NO_END = "no_end"
-
-    @property
-    def sentence(self) -> str:
-        return _SENTENCES[self]
-
-
-_SENTENCES = {
-    Reason.SETTLING: "Waiting for the file to stay unchanged.",
-    Reason.EMPTY: "The file is empty; waiting for its content.",
-    Reason.OPEN: "Still open for writing in another program.",
-    Reason.NO_END: "The end of the document is missing; waiting for the rest of it.",
-}
 
 
 @dataclass(frozen=True, slots=True)

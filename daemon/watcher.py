@@ -15,19 +15,19 @@ from watchdog.events import (
     DirMovedEvent,
     FileClosedEvent,
     FileCreatedEvent,
+    FileDeletedEvent,
     FileMovedEvent,
     FileSystemEvent,
     FileSystemEventHandler,
 )
 from watchdog.observers.inotify import InotifyObserver
 
-from daemon import disk
-from daemon.names import shown
+from daemon import disk, names
 
 _MOST_HINTS = 4096
 # A modification only restarts a rest, and the next look notices that by itself; the kernel is not even asked to
 # tell of it, nor of the looks that our own scans take.
-_TELLING = [FileCreatedEvent, FileMovedEvent, FileClosedEvent, DirCreatedEvent, DirMovedEvent]
+_TELLING = [FileCreatedEvent, FileMovedEvent, FileClosedEvent, FileDeletedEvent, DirCreatedEvent, DirMovedEvent]
 
 
 class Hints(FileSystemEventHandler):
@@ -44,6 +44,9 @@ class Hints(FileSystemEventHandler):
 
     def on_any_event(self, event: FileSystemEvent) -> None:
         """Called by the observer's thread."""
+        if event.event_type == "deleted" and not names.is_sign(os.path.basename(os.fsdecode(event.src_path))):
+            # Only a sign that goes (STOP, name.cancel) lets something begin.
+            return
         told = False
         for raw in (event.src_path, event.dest_path):
             path = os.fsdecode(raw)
@@ -99,7 +102,7 @@ class Watcher:
             if observer is not None:
                 # It has begun to read already.
                 observer.stop()
-            return f"no events for {shown(self._inbox)}: {error.strerror}; the regular scan goes on"
+            return f"no events for {names.shown(self._inbox)}: {error.strerror}; the regular scan goes on"
         self._observer = observer
         return None
 

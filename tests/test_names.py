@@ -8,7 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from daemon.names import (
+    CANCELS,
     NAME_LIMIT,
+    alike,
     clean,
     extension,
     fit,
@@ -22,6 +24,7 @@ from daemon.names import (
     sent_name,
     shown,
     sidecar_name,
+    withdrawn_by,
 )
 
 JOB = job_id(1_767_225_600_000, 12_345)
@@ -344,7 +347,11 @@ def test_clean_is_safe_bounded_and_final(text: str, limit: int) -> None:
         "desktop.ini",
         "@eaDir",
         "report.docx.cancel",
+        "REPORT.DOCX.CANCEL",
+        "report.docx.cancel.txt",
         "STOP",
+        "Stop",
+        "STOP.txt",
     ],
 )
 def test_never_touched(name: str) -> None:
@@ -356,6 +363,34 @@ def test_never_touched(name: str) -> None:
 def test_touched(name: str) -> None:
     """A name that only resembles one of those is a drop."""
     assert never_touched(name) is None
+
+
+@pytest.mark.parametrize(
+    ("name", "drop"),
+    [
+        ("report.docx.cancel", "report.docx"),
+        ("Report.DOCX.Cancel", "report.docx"),
+        ("report.docx.cancel.txt", "report.docx"),
+        ("cafe\u0301.txt.cancel", "caf\u00e9.txt"),
+        ("b\udcff.txt.cancel", "b\udcff.txt"),
+        (".cancel", None),
+        (".cancel.txt", None),
+        ("report.docx", None),
+        ("cancel", None),
+    ],
+)
+def test_a_sign_names_the_drop_that_it_withdraws(name: str, drop: str | None) -> None:
+    """The whole name of the drop stands before the ending; case and the form of accents do not matter."""
+    assert withdrawn_by(name) == (alike(drop) if drop else None)
+
+
+@given(st.text(max_size=30), st.sampled_from(CANCELS))
+def test_every_name_can_be_withdrawn(name: str, ending: str) -> None:
+    """Whatever a drop is called, its name and the ending make a sign for it, and are never taken for a document."""
+    sign = name + ending
+
+    assert withdrawn_by(sign) == (alike(name) or None)
+    assert never_touched(sign)
 
 
 def test_ignored_by_the_administrator() -> None:

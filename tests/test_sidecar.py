@@ -266,7 +266,7 @@ _CODE = re.compile(rf"(?:{'|'.join(sorted({code.split('.')[0] for code in messag
 def _sources() -> Iterator[tuple[str, ast.Module]]:
     for path in sorted(_PACKAGE.rglob("*.py")):
         inside = path.relative_to(_PACKAGE).as_posix()
-        if not inside.startswith("sandbox/") and inside != "messages.py":
+        if not inside.startswith(("sandbox/", "texts/")) and inside != "messages.py":
             yield inside, ast.parse(path.read_text())
 
 

@@ -169,11 +169,6 @@ def test_empty_files_wait_longer(settle: Settle, rested_s: float, lease: Lease |
     assert expected == judge(resting, rested_s, settle=settle, lease=lease, shows_end=False)
 
 
-def test_reasons_have_sentences() -> None:
-    """Whoever waits can be told why."""
-    assert all(reason.sentence.endswith(".") for reason in Reason)
-
-
 @given(st.builds(Resting, signatures, moments, st.booleans()), moments, settles, st.sampled_from(Lease))
 def test_waiting_ends_when_it_says(resting: Resting, after_s: float, settle: Settle, lease: Lease) -> None:
     """A wait always points to the future, and at that moment the same facts no longer give the same wait."""

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from watchdog.events import DirMovedEvent, FileClosedEvent, FileCreatedEvent, FileMovedEvent
+from watchdog.events import DirMovedEvent, FileClosedEvent, FileCreatedEvent, FileDeletedEvent, FileMovedEvent
 from watchdog.observers import inotify_c
 from watchdog.observers.inotify import InotifyObserver
 
@@ -128,6 +128,17 @@ class TestEvents:
 
         assert site.watcher.alive
 
+    @pytest.mark.parametrize("name", ["STOP", "text.txt.cancel"])
+    def test_a_sign_that_goes_names_its_folder(self, site: Site, name: str) -> None:
+        """What it held back can begin at once."""
+        site.watcher.stop()
+        (site.fr / name).write_bytes(b"")
+        assert site.watcher.start() is None
+        (site.fr / name).unlink()
+        site.until(lambda: site.folders, "the news that it is gone")
+
+        assert site.folders == {("acme", "fr")}
+
     def test_what_lies_too_high_means_everything(self, site: Site) -> None:
         """A file beside the language folders, or a new provider's folder, is no single folder's affair."""
         (site.root / "inbox/acme/stray.txt").write_bytes(b"text")
@@ -186,6 +197,13 @@ class TestHints:
             hints.on_any_event(FileCreatedEvent(path))
 
         assert hints.take() == (set(), set())
+
+    @pytest.mark.parametrize(("name", "told"), [("STOP", True), ("a.txt.cancel", True), ("a.txt", False)])
+    def test_only_a_sign_that_goes_is_news(self, hints: Hints, name: str, *, told: bool) -> None:
+        """Files leave the inbox all the time, by our own hand."""
+        hints.on_any_event(FileDeletedEvent(f"/srv/share/inbox/acme/fr/{name}"))
+
+        assert hints.take() == ({("acme", "fr")} if told else set(), set())
 
     def test_moved_out_is_no_arrival(self, hints: Hints) -> None:
         """Only the new name of a move says that something came."""

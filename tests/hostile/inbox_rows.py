@@ -196,6 +196,27 @@ ROWS = (
         (_NAMES + "test_what_other_programs_leave_is_never_touched", "test_names.py::test_never_touched"),
     ),
     Row(
+        "STOP, as a file, a folder, a link or a FIFO, in any folder of the inbox, also in the middle of a scan",
+        "what lies below stays until it is taken away; it is never opened",
+        "stopped; resting: folder.stopped",
+        (
+            "test_signs.py::TestStop",
+            "test_signs.py::AnySigns",
+            "e2e/test_signs.py::test_a_folder_stops_and_goes_on",
+        ),
+    ),
+    Row(
+        "name.cancel, as a file, a folder or a link, before and after the claim, and after the submission",
+        "before the claim the drop stays; before the submission it comes back; later it changes nothing",
+        "ignored: withdrawn, or comes too late; drop.withdrawn",
+        (
+            "test_signs.py::TestCancel",
+            "test_signs.py::AnySigns",
+            "e2e/test_signs.py::test_a_drop_is_withdrawn_and_taken_after_all",
+            "e2e/test_signs.py::test_a_claimed_file_comes_back_before_it_is_sent",
+        ),
+    ),
+    Row(
         "our own sidecars dropped back",
         "never translated; one beside its original goes with the new attempt",
         "nothing",

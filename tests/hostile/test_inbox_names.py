@@ -76,7 +76,7 @@ UNTOUCHED = [
     "...",
     "..txt",
     "..\\..\\secret.txt",
-    "STOP",
+    "held/STOP",
     "x.cancel",
 ]
 
