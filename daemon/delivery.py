@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from daemon import disk, formats, kernel, messages, names, policy, sidecar
 from daemon.desks import Desk
+from daemon.endings import tell
 from daemon.errors import (
     BlockedError,
     LostError,
@@ -28,7 +29,7 @@ from daemon.languages import Route, UnknownLanguageError
 from daemon.originals import Original
 from daemon.providers.base import Fetched
 from daemon.spool import Sink
-from daemon.workshop import Workshop, part_key, place_of, split_key, tell
+from daemon.workshop import Workshop, part_key, place_of, split_key
 
 _ENOUGH_TRIES = 5
 

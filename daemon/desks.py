@@ -61,6 +61,11 @@ class Desk:
     def title(self) -> str:
         return self.provider.title
 
+    @property
+    def unit(self) -> dict[str, str]:
+        """What the service counts costs in, for the journal; nothing where it reports none."""
+        return {"unit": self.capabilities.costs} if self.capabilities.costs else {}
+
     def route(self, folder: str) -> Route:
         """What a language folder asks for. Raises UnknownLanguageError."""
         table = self.capabilities.languages

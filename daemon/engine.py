@@ -12,6 +12,7 @@ from typing import Any
 from daemon import policy
 from daemon.accounts import Door
 from daemon.agenda import Agenda
+from daemon.budget import Verdict
 from daemon.delivery import Deliveries
 from daemon.desks import CONTROLS, TRANSFERS, Desk
 from daemon.errors import NoRoomError, ServiceError
@@ -49,6 +50,14 @@ class Engine:
         self._checking: set[str] = set()
         self._lock = threading.Lock()
         self._idle = threading.Condition(self._lock)
+        self.held = False
+        """No further submission is started: a new configuration waits until the answers of the last ones are there."""
+
+    @property
+    def submitting(self) -> int:
+        """How many submissions are under way."""
+        with self._lock:
+            return sum(count for (_, what), count in self._busy.items() if what == "submit")
 
     def start(self) -> None:
         """Ask services for what only they can tell, before the first drop."""
@@ -88,18 +97,32 @@ class Engine:
 
     def _submit(self, desk: Desk) -> float | None:
         shop, lane, account = self._shop, desk.lanes.submit, desk.account
-        if shop.away is not None:
+        if shop.away is not None or self.held:
             return None
+        if shop.budgets.goes_on(desk.name):
+            shop.hurry(desk)
         room, until = account.room("submit")
         for _ in range(min(room, self._free(desk, "submit"))):
-            key = shop.peek(lane)
+            key = self._affordable(desk)
             if key is None:
                 return shop.next_due(lane)
+            if shop.budgets.ask(desk.name, shop.journal.get(key)) is Verdict.SOON:
+                return None
             if not account.reserve(key):
                 return account.next_admission()
+            shop.budgets.preparing(desk.name, key)
             shop.drop(lane, key)
             self._start(desk, "submit", desk.uploads, self._submissions.run, key, [key])
         return None if room or shop.next_due(lane) is None else until
+
+    def _affordable(self, desk: Desk) -> str | None:
+        """The first job that is due and that the budget leaves room for; the others before it wait for that."""
+        shop, lane = self._shop, desk.lanes.submit
+        while (key := shop.peek(lane)) is not None:
+            if shop.budgets.ask(desk.name, shop.journal.get(key)) is not Verdict.HELD:
+                return key
+            shop.put_until(lane, key, shop.budgets.hold(desk.name), "budget.spent")
+        return None
 
     def _poll(self, desk: Desk) -> float | None:
         shop, lane = self._shop, desk.lanes.poll

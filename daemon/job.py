@@ -74,6 +74,8 @@ class PartState:
     cost: float | None = None
     inherited: bool = False
     """The reference comes from an earlier job with the same bytes; or did, and was of no use."""
+    wasted: float = 0.0
+    """What was paid under references that gave nothing."""
 
     @property
     def borrowed(self) -> bool:
@@ -86,7 +88,8 @@ class Job:
     """One claimed file on its way to one language.
 
     `name` is the path below the language folder; `size`, `mtime_ns` and `inode` are what the file showed at
-    the claim; `result` holds hash, size and name of the banked result; `error` what the sidecar says.
+    the claim; `result` holds hash, size and name of the banked result; `error` what the sidecar says; `unit` is
+    what the service counts costs in, None where it tells none.
     """
 
     id: str
@@ -102,6 +105,7 @@ class Job:
     parts: tuple[PartState, ...] = (PartState(),)
     sha256: str | None = None
     route: str | None = None
+    unit: str | None = None
     submitted_at: datetime | None = None
     ready_at: datetime | None = None
     banked_at: datetime | None = None
@@ -133,7 +137,9 @@ class Job:
 
     @property
     def cost(self) -> float | None:
+        """What the service told that it costs, in its own unit (`unit`)."""
         costs = [part.cost for part in self.parts if part.cost is not None]
+        costs += [part.wasted for part in self.parts if part.wasted]
         return sum(costs) if costs else None
 
     @property
@@ -157,7 +163,7 @@ def apply(job: Job | None, event: Event) -> Job:
     move = _MOVES.get(event.name)
     if move is None:
         raise IllegalMoveError(f"unknown event {event.name!r}")
-    return replace(move(job, event), last_at=event.at)
+    return replace(move(job, event), last_at=event.at, unit=event.data.get("unit", job.unit))
 
 
 def _claimed(job: Job | None, event: Event) -> Job:
@@ -241,7 +247,7 @@ def _accepted(job: Job, event: Event) -> Job:
         ref=event.data.get("ref"),
         accepted_at=part.accepted_at or event.at,
         submitted_at=part.submitted_at or event.at,
-        cost=event.data.get("cost", part.cost),
+        cost=_cost(part, event),
         inherited=part.inherited or inherited,
     )
     return _with_part(job, event, moved)
@@ -257,9 +263,17 @@ def _refused(job: Job, event: Event) -> Job:
     after_all = part.stage is PartStage.ACCEPTED and event.data.get("billed") is False
     if part.stage is not PartStage.SUBMITTING and not part.inherited and not after_all:
         raise IllegalMoveError("refused after it was accepted")
-    cost = None if after_all else part.cost
-    new = replace(part, stage=PartStage.NEW, submitted_at=None, accepted_at=None, ref=None, cost=cost)
+    wasted = part.wasted + (0.0 if after_all else part.cost or 0.0)
+    new = replace(part, stage=PartStage.NEW, submitted_at=None, accepted_at=None, ref=None, cost=None, wasted=wasted)
     return _with_part(job, event, new)
+
+
+def _cost(part: PartState, event: Event) -> float | None:
+    """What a part costs after an event that may tell it; what an earlier job has paid stays paid."""
+    if part.borrowed and part.cost is not None:
+        return part.cost
+    told: float | None = event.data.get("cost", part.cost)
+    return told
 
 
 def _ready(job: Job, event: Event) -> Job:
@@ -268,7 +282,7 @@ def _ready(job: Job, event: Event) -> Job:
         part,
         stage=PartStage.READY,
         ref=event.data.get("ref", part.ref),
-        cost=event.data.get("cost", part.cost),
+        cost=_cost(part, event),
     )
     return replace(_with_part(job, event, moved), ready_at=event.at)
 
@@ -295,7 +309,11 @@ def _delivered(job: Job, event: Event) -> Job:
 
 def _failed(job: Job, event: Event) -> Job:
     _require(job, event, *AT_THE_SERVICE, State.BANKED, State.PUBLISHING)
-    return replace(job, state=State.FAILED, error=event.data["error"])
+    parts = job.parts
+    if "cost" in event.data:
+        index = event.data["part"]
+        parts = (*parts[:index], replace(parts[index], cost=_cost(parts[index], event)), *parts[index + 1 :])
+    return replace(job, state=State.FAILED, error=event.data["error"], parts=parts)
 
 
 def _closed(job: Job, event: Event) -> Job:

@@ -9,6 +9,7 @@ import math
 import threading
 from collections import Counter
 from collections.abc import Sequence
+from typing import Any
 
 from daemon import messages, policy
 from daemon.accounts import Door
@@ -22,7 +23,7 @@ from daemon.errors import (
     TransientError,
 )
 from daemon.job import AT_THE_SERVICE, Job, PartStage, PartState
-from daemon.providers.base import Look, Lost, Ready, Refused, Running
+from daemon.providers.base import Failed, Look, Lost, Ready, Refused, Running
 from daemon.workshop import Workshop, split_key
 
 # So often a file is turned back at least before that can be its own fault.
@@ -95,7 +96,7 @@ class Polls:
         elif isinstance(look, Refused) and not self._alone(desk, part, key):
             self._refused(desk, job, part, key, look)
         else:
-            self._failed(desk, job, look.error)
+            self._failed(desk, job, key, look)
 
     def _running(self, desk: Desk, job: Job, key: str, look: Running) -> None:
         shop = self._shop
@@ -161,8 +162,11 @@ class Polls:
                 wait = policy.doubling(self._rounds[account.name], policy.FIRST_REOPEN_S, policy.LAST_REOPEN_S)
                 account.check_later(self._shop.clock.monotonic() + wait)
 
-    def _failed(self, desk: Desk, job: Job, error: ServiceError) -> None:
+    def _failed(self, desk: Desk, job: Job, key: str, look: Failed | Refused) -> None:
         """A job that the service calls failed is failed, even when the reason also blocks the account."""
+        error = look.error
+        told = look.cost if isinstance(look, Failed) else None
+        costs: dict[str, Any] = {} if told is None else {"part": split_key(key)[1], "cost": told}
         if isinstance(error, BlockedError):
             self._shop.close_account(desk, error, ask_first=True)
         failed = RejectedError(
@@ -172,7 +176,7 @@ class Polls:
             http_status=error.http_status,
             facts=error.facts,
         )
-        self._shop.fail(job, failed, "poll")
+        self._shop.fail(job, failed, "poll", **costs)
 
     def _lost(self, desk: Desk, job: Job, part: PartState, key: str, look: Lost) -> None:
         shop = self._shop

@@ -8,8 +8,9 @@ import contextlib
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
-from daemon import disk, kernel, names, policy
+from daemon import disk, inheritance, kernel, names, policy
 from daemon.accounts import Reservation
+from daemon.budget import Verdict
 from daemon.desks import Desk
 from daemon.errors import (
     BabeldropError,
@@ -25,6 +26,7 @@ from daemon.errors import (
     TransientError,
     UncertainError,
 )
+from daemon.inheritance import state_of, written
 from daemon.job import AT_THE_SERVICE, Job, PartStage, PartState
 from daemon.languages import Route, UnknownLanguageError
 from daemon.originals import Original
@@ -85,6 +87,7 @@ class Submissions:
                     self._try(desk, job, place)
         finally:
             place.give_back()
+            self._shop.budgets.prepared(desk.name, key)
             self._shop.wake()
 
     def _try(self, desk: Desk, job: Job, place: Reservation) -> None:
@@ -124,12 +127,12 @@ class Submissions:
                 self._shop.fail(job, refusal, "claim")
                 return
             route = desk.route(job.folder)
-            if self._inherit_whole(desk, job, original, route):
+            if inheritance.whole(self._shop, desk, job, original, route):
                 return
             parts = self._prepared(desk, job, original, route)
-            self._inherit_fitting(desk, job, parts, original, route)
+            inheritance.fitting(self._shop, desk, job, parts, original)
             for part in parts:
-                state = _state(self._shop.journal.get(job.id), part)
+                state = state_of(self._shop.journal.get(job.id), part)
                 if state is None:
                     return
                 if state.stage is PartStage.NEW and not self._submit_part(desk, job, part, state, place):
@@ -188,39 +191,6 @@ class Submissions:
             self._looks[job.id] = seen
         return seen == before
 
-    def _inherit_whole(self, desk: Desk, job: Job, original: Original, route: Route) -> bool:
-        """Ask for what was paid before: a failed job with the same bytes, provider and route, all of it there.
-
-        However it was cut, its parts fit each other.
-        """
-        earlier = self._shop.journal.paid(original.sha256, desk.name, _route(route))
-        if earlier is None or earlier.failed_there or len(earlier.refs) != len(earlier.parts):
-            return False
-        others = any(part.stage is not PartStage.NEW and part.ref not in earlier.refs for part in job.parts)
-        fresh = [
-            index for index in range(len(earlier.refs)) if index >= len(job.parts) or job.parts[index] == PartState()
-        ]
-        if others or not fresh:
-            return False
-        for index in fresh:
-            self._inherit(desk, job, earlier, index, len(earlier.parts))
-        return True
-
-    def _inherit_fitting(self, desk: Desk, job: Job, parts: Sequence[Part], original: Original, route: Route) -> None:
-        """Ask for those parts that were paid before and are cut now as they were then; the others are submitted."""
-        earlier = self._shop.journal.paid(original.sha256, desk.name, _route(route))
-        if earlier is None:
-            return
-        for part, known in zip(parts, earlier.parts, strict=False):
-            untouched = _state(self._shop.journal.get(job.id), part) == PartState()
-            if untouched and known.ref is not None and part.mark in known.ref:
-                self._inherit(desk, job, earlier, part.index, part.of)
-
-    def _inherit(self, desk: Desk, job: Job, earlier: Job, index: int, of: int) -> None:
-        facts = {"ref": earlier.parts[index].ref, "sha256": earlier.sha256, "route": earlier.route, "from": earlier.id}
-        self._shop.record(job.id, "accepted", part=index, of=of, **facts)
-        self._shop.put(desk.lanes.poll, part_key(job.id, index), 0.0)
-
     def _submit_part(self, desk: Desk, job: Job, part: Part, state: PartState, place: Reservation) -> bool:
         """One billable request; False when the rest of the job has to wait."""
         shop, account = self._shop, desk.account
@@ -229,6 +199,10 @@ class Submissions:
         room, until = account.room("submit")
         if not room:
             raise NoRoomError(until)
+        if shop.budgets.ask(desk.name, shop.journal.get(job.id)) is Verdict.HELD:
+            # Others have spent the rest of it while this one was prepared.
+            shop.put(desk.lanes.submit, job.id, 0.0, "budget.spent")
+            return False
         if not place.renew() or not account.may_send(job.id):
             shop.put(desk.lanes.submit, job.id, 0.0, "account.closed")
             return False
@@ -240,7 +214,8 @@ class Submissions:
                 of=part.of,
                 attempt=state.attempt + 1,
                 sha256=part.document.sha256,
-                route=_route(part.route),
+                route=written(part.route),
+                **desk.unit,
             )
             if begun is None:
                 return False
@@ -288,6 +263,7 @@ class Submissions:
         """What follows from a submission that brought no reference. Raises what `run` has an answer to."""
         shop = self._shop
         if isinstance(error, UncertainError):
+            shop.tally.uncertain(desk.name)
             shop.log.warning("submit.uncertain", job=job.id, provider=desk.name, why=str(error))
             shop.close_account(desk, error, ask_first=True)
             self._settlements.ask(desk, shop.journal.get(job.id) or job, index, error)
@@ -327,14 +303,3 @@ def _goes_on(job: Job, parts: Sequence[Part]) -> bool:
 
 def _has(job: Job, stage: PartStage) -> bool:
     return job.state in AT_THE_SERVICE and any(part.stage is stage for part in job.parts)
-
-
-def _state(job: Job | None, part: Part) -> PartState | None:
-    """What the journal knows of a part; None when the job has ended. Parts nobody submitted yet are new."""
-    if job is None or job.state not in AT_THE_SERVICE:
-        return None
-    return job.parts[part.index] if part.index < len(job.parts) else PartState()
-
-
-def _route(route: Route) -> str:
-    return f"{route.source or 'auto'}-to-{route.target}"

@@ -14,16 +14,19 @@ from typing import Any
 
 from structlog.typing import FilteringBoundLogger
 
-from daemon import messages, names, policy, sidecar
+from daemon import messages, policy, sidecar
 from daemon.agenda import Agenda
+from daemon.budget import Budgets, Past
 from daemon.clock import Clock, seconds_between
 from daemon.desks import Desk
 from daemon.errors import NoRoomError, ServiceError
 from daemon.folders import Folders, Place
 from daemon.job import AT_THE_SERVICE, IllegalMoveError, Job, PartStage, State
 from daemon.journal import Journal
+from daemon.meters import Tally
 from daemon.spool import Spool
 
+_FOR_ROOM = ("account.window", "budget.spent")
 _MOST_WARNED = 10_000
 _MOST_DOCUMENTS = 20_000
 
@@ -46,17 +49,25 @@ class Workshop:
     log: FilteringBoundLogger
     stopping: threading.Event
     delete_originals: bool
+    texts: messages.Texts = messages.TEXTS["en"]
+    """What is said in sidecars; logs are English."""
     wake: Callable[[], None]
     """Have the engine look at its lanes now."""
     waiting: dict[str, Waiting] = field(default_factory=dict)
     away: str | None = None
     """Why the share is away; None while it is there."""
     away_since: float | None = None
+    tally: Tally = field(default_factory=Tally)
+    past: Past = lambda _month: ()
+    """What had ended before this start."""
+    budgets: Budgets = field(init=False)
     counts: Counter[State] = field(default_factory=Counter)
     ended: Counter[State] = field(default_factory=Counter)
     warned: set[tuple[str, str]] = field(default_factory=set)
     on_closed: Callable[[Job], None] = lambda _job: None
     """Told of every job that ends; called while the journal is locked, so it only takes note."""
+    also_on_closed: list[Callable[[Job], None]] = field(default_factory=list)
+    """Others who are told in the same way."""
     _tries: Counter[str] = field(default_factory=Counter)
     _at_work: set[tuple[str, str]] = field(default_factory=set)
     _submitted: dict[str, float] = field(default_factory=dict)
@@ -64,12 +75,15 @@ class Workshop:
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     def __post_init__(self) -> None:
+        limits = {desk.name: desk.settings.budget for desk in self.desks.values()}
+        self.budgets = Budgets(limits, self.clock, self.log, past=self.past)
         for job in self.journal.alive():
             self._changed(None, job)
         self.journal.watch(self._changed)
 
     def _changed(self, before: Job | None, after: Job) -> None:
         """Called by the journal for every event, in order."""
+        self.tally.changed(after, self.clock.monotonic())
         if before is not None:
             self.counts[before.state] -= 1
         if after.alive:
@@ -77,11 +91,14 @@ class Workshop:
         elif after.closed_as is not None:
             self.ended[after.closed_as] += 1
             self.on_closed(after)
+            for told in self.also_on_closed:
+                told(after)
         desk = self.desks.get(after.provider)
         if desk is not None:
             change = after.occupied - (before.occupied if before else 0)
             if change:
                 desk.account.occupy(change)
+        self.budgets.changed(before, after)
         self._note_references(after)
         self._note_submissions(before, after)
 
@@ -100,9 +117,9 @@ class Workshop:
         return self._documents.setdefault((job.provider, ref), mine) != mine
 
     def hurry(self, desk: Desk) -> None:
-        """Look at once after what waits for room in the account's window: it may have been opened by hand."""
+        """Look at once after what waits for room in the account's window or in the budget: there may be some now."""
         for key, waiting in list(self.waiting.items()):
-            if waiting.why == "account.window":
+            if waiting.why in _FOR_ROOM:
                 for lane in (desk.lanes.submit, desk.lanes.poll, desk.lanes.fetch):
                     if key in lane:
                         self.put(lane, key, 0.0, waiting.why)
@@ -193,8 +210,13 @@ class Workshop:
                 return None
             raise
 
-    def fail(self, job: Job, error: ServiceError, stage: str, facts: Mapping[str, str] | None = None) -> None:
-        """The job ends without a translation: its original goes to `failed/` with a sidecar."""
+    def fail(
+        self, job: Job, error: ServiceError, stage: str, facts: Mapping[str, str] | None = None, **costs: Any
+    ) -> None:
+        """The job ends without a translation: its original goes to `failed/` with a sidecar.
+
+        `costs` are `part` and `cost`, where the service told what a failed part costs.
+        """
         place = place_of(job)
         desk = self.desks.get(job.provider)
         known = sidecar.error_of(
@@ -203,8 +225,9 @@ class Workshop:
             provider=desk.title if desk else job.provider,
             inbox=place.within("inbox"),
             facts={"remote_id": ", ".join(job.refs) or "?", **(facts or {})},
+            texts=self.texts,
         )
-        if self.record(job.id, "failed", error=known) is not None:
+        if self.record(job.id, "failed", error=known, **costs) is not None:
             self.to_finish(job)
 
     def clean_up(self, desk: Desk, job: Job, refs: Sequence[str]) -> None:
@@ -316,30 +339,3 @@ def resume(shop: Workshop, desk: Desk, job: Job) -> None:
         shop.put(desk.lanes.settle, job.id, 0.0, "submit.asking")
     elif PartStage.NEW in stages:
         shop.put(desk.lanes.submit, job.id, 0.0)
-
-
-def tell(shop: Workshop, desk: Desk, job: Job) -> None:
-    """The one canonical line of an ended job, with the seconds that each stage took."""
-    stages = {
-        "wait_s": (job.claimed_at, job.submitted_at),
-        "service_s": (job.submitted_at, job.ready_at),
-        "fetch_s": (job.ready_at, job.banked_at),
-        "publish_s": (job.banked_at, job.delivered_at),
-        "total_s": (job.dropped_at, job.last_at),
-    }
-    facts: dict[str, Any] = {
-        "job": job.id,
-        "file": names.shown(job.name),
-        "provider": desk.name,
-        "folder": job.folder,
-        "size": job.size,
-        "attempts": job.attempts,
-        "remote_id": ", ".join(job.refs) or None,
-        "cost": job.cost,
-    }
-    facts |= {key: round(seconds_between(a, b), 3) for key, (a, b) in stages.items() if a and b}
-    if job.closed_as is State.DELIVERED:
-        shop.log.info("job.delivered", name=names.shown(job.published or ""), **facts)
-    else:
-        error = job.error or {}
-        shop.log.warning("job.failed", code=error.get("code"), why=error.get("what_happened"), **facts)

@@ -112,7 +112,8 @@ class Azure:
             max_in_flight=settings.max_in_flight,
             running_words=RUNNING,
             recoverable=batched,
-            costs="characters",
+            # The page of the other way, "translate document", tells nothing of characters charged.
+            costs="characters" if batched else None,
         )
 
     @classmethod
@@ -276,10 +277,12 @@ class Azure:
 
 def _failed(job: Job, document: Document | None) -> Failed:
     if document is None:
-        return Failed(error=failure(job.word, job.fault, "the service lists no document in this batch"))
+        reason = failure(job.word, job.fault, "the service lists no document in this batch")
+        return Failed(error=reason, cost=job.cost)
     told = document.fault if document.fault.code else job.fault
     word = document.word if document.ended else job.word
-    return Failed(error=failure(word, told, "the service gives no reason"))
+    cost = job.cost if document.cost is None else document.cost
+    return Failed(error=failure(word, told, "the service gives no reason"), cost=cost)
 
 
 def _batch(ref: str) -> str:

@@ -7,7 +7,8 @@ from pydantic import AfterValidator, model_validator
 
 from daemon.providers import azure_entra
 from daemon.providers.azure_storage import Storage
-from daemon.settings import ProviderSettings, Secret
+from daemon.providers.base import counted_in
+from daemon.settings import Budget, ProviderSettings, Secret
 
 
 def _region(text: str) -> str:
@@ -38,6 +39,7 @@ class Settings(ProviderSettings):
     storage: Storage | None = None
     api_version: Annotated[str, AfterValidator(_version)] = "2024-05-01"
     bulk_status: bool = True
+    budget: Annotated[Budget | None, counted_in("Azure AI Translator", "characters")] = None
 
     @model_validator(mode="after")
     def _fits(self) -> Self:
@@ -48,6 +50,8 @@ class Settings(ProviderSettings):
             problems.append(f"entra: true needs an optional package: {azure_entra.EXTRA}")
         known = {"category"} if self.storage else {"category", "allowFallback"}
         problems += self.unknown_options(known, "batches know" if self.storage else "the service knows")
+        if self.storage is None and self.budget is not None and self.budget.unit == "characters":
+            problems.append("budget: without storage the service reports no characters; unit has to be documents")
         if problems:
             raise ValueError("; ".join(problems))
         return self

@@ -111,7 +111,7 @@ def job_in(body: Any, asked: str = "", again_s: float | None = None) -> Job | No
         word=word.strip().lower(),
         created=moment_in(body.get("createdDateTimeUtc")),
         translated=(_number(summary.get("success")) or 0.0) > 0,
-        cost=_number(summary.get("totalCharacterCharged")),
+        cost=_price(summary.get("totalCharacterCharged")),
         fault=_fault_in(body.get("error")),
         again_s=again_s,
     )
@@ -129,7 +129,7 @@ def document_in(body: Any) -> Document | None:
         name=unquote(path.partition("?")[0].rpartition("/")[2]),
         word=word.strip().lower(),
         progress=None if progress is None else min(1.0, max(0.0, progress)),
-        cost=_number(body.get("characterCharged")),
+        cost=_price(body.get("characterCharged")),
         fault=_fault_in(body.get("error")),
     )
 
@@ -247,6 +247,11 @@ def _number(value: Any) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float) or not abs(value) < _LARGEST:
         return None
     return float(value)
+
+
+def _price(value: Any) -> float | None:
+    number = _number(value)
+    return number if number is not None and number >= 0 else None
 
 
 def _of_these_times(moment: datetime) -> datetime | None:

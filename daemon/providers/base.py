@@ -12,10 +12,13 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, ClassVar, Protocol
 
+from pydantic import AfterValidator
+
+from daemon.costs import DOCUMENTS
 from daemon.errors import BlockedError, ServiceError
 from daemon.languages import LanguageTable, Route
 from daemon.originals import Original
-from daemon.settings import ProviderSettings, Rate
+from daemon.settings import Budget, ProviderSettings, Rate
 from daemon.spool import Sink
 from daemon.transport import Session
 
@@ -106,6 +109,7 @@ class Ready:
 class Failed:
     error: ServiceError
     """The service itself calls the job failed, whatever else the error may mean for the account."""
+    cost: float | None = None
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -172,6 +176,19 @@ class AskAgain:
 
 
 Recovery = Found | Absent | AskAgain | Unknown
+
+
+def counted_in(title: str, *units: str) -> AfterValidator:
+    """Refuses a budget in a unit that a service does not report; documents can always be counted."""
+
+    def check(budget: Budget | None) -> Budget | None:
+        known = (*units, DOCUMENTS)
+        if budget is None or budget.unit in known:
+            return budget
+        told = f"{title} reports {' or '.join(units)}" if units else f"{title} does not report what a document costs"
+        raise ValueError(f"{told}; unit has to be {' or '.join(known)}, not '{budget.unit}'")
+
+    return AfterValidator(check)
 
 
 class Provider(Protocol):

@@ -1,11 +1,12 @@
 """What can be set for CAMB.AI: its optional fields, and what its documents leave open."""
 
 from collections.abc import Callable, Mapping
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, model_validator
 
-from daemon.settings import ProviderSettings
+from daemon.providers.base import counted_in
+from daemon.settings import Budget, ProviderSettings
 
 _LONGEST_PREFIX = 100
 
@@ -57,6 +58,7 @@ class Settings(ProviderSettings):
 
     kind: str = "cambai"
     base_url: str = "https://client.camb.ai/apis"
+    budget: Annotated[Budget | None, counted_in("CAMB.AI", "characters")] = None
     max_texts: int = Field(default=100, gt=0)
     # Five results with some room have to fit into one answer.
     max_characters: int = Field(default=3000, gt=0, le=50_000)

@@ -12,7 +12,7 @@ there is therefore known by its name token, and is looked at there until it has 
 import json
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta, timezone
-from typing import Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 from urllib.parse import quote
 
 from pydantic import model_validator
@@ -41,6 +41,7 @@ from daemon.providers.base import (
     Recovery,
     Running,
     Unknown,
+    counted_in,
 )
 from daemon.providers.doctranslate_bodies import (
     MEDIA,
@@ -55,7 +56,7 @@ from daemon.providers.doctranslate_bodies import (
 )
 from daemon.providers.whole import Address, WholeDocuments
 from daemon.replies import Answer
-from daemon.settings import ProviderSettings
+from daemon.settings import Budget, ProviderSettings
 from daemon.spool import Sink
 from daemon.transport import Session
 
@@ -94,6 +95,7 @@ class Settings(ProviderSettings):
     api_version: Literal["v1", "v2", "v3"] = "v1"
     file_type_style: Literal["application/ext", "mime", "ext", "omit"] = "application/ext"
     process_mode: Literal["replace", "append", "append_reverse"] = "replace"
+    budget: Annotated[Budget | None, counted_in("Doctranslate", "credits")] = None
 
     @model_validator(mode="after")
     def _form_fields(self) -> Self:
@@ -202,7 +204,8 @@ class Doctranslate(WholeDocuments):
         if word == "failed" or (not known and (record.get("success") is False or record.get("type") == "fail_task")):
             words = said(record)[1] or said(answer.json() if answer else None)[1]
             status = answer.status if answer else None
-            return Failed(error=RejectedError("provider.failed", words, http_status=status))
+            failed = RejectedError("provider.failed", words, http_status=status)
+            return Failed(error=failed, cost=cost_of(record))
         url = record.get("url_download")
         if word != "processing" and isinstance(url, str) and url:
             self._remember(ref, Address(url=url, extension=extension_of(record, url)))

@@ -8,7 +8,7 @@ from the translation id: in the document's own example the two ids differ.
 import mimetypes
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import ClassVar, Self
+from typing import Annotated, ClassVar, Self
 from urllib.parse import quote
 
 from pydantic import model_validator
@@ -35,10 +35,11 @@ from daemon.providers.base import (
     Recovery,
     Running,
     Unknown,
+    counted_in,
 )
 from daemon.providers.whole import Address, WholeDocuments
 from daemon.replies import Answer
-from daemon.settings import ProviderSettings
+from daemon.settings import Budget, ProviderSettings
 from daemon.spool import Sink
 from daemon.transport import Session
 
@@ -61,8 +62,11 @@ _MOST_RESULT = 2_000_000_000
 class Settings(ProviderSettings):
     """`options` are the service's form fields; `model` is required by the service (seed 002)."""
 
+    needed_options = {"model": "gpt-4.1-mini-2025-04-14"}  # noqa: RUF012  the base says that it is the class's own
+
     kind: str = "gpttranslator"
     base_url: str = "https://api.gpttranslator.co"
+    budget: Annotated[Budget | None, counted_in("GPTTranslator")] = None
 
     @model_validator(mode="after")
     def _form_fields(self) -> Self:

@@ -6,7 +6,7 @@ key; its address stays in memory only, because it may be signed.
 """
 
 from collections.abc import Mapping
-from typing import ClassVar, Literal, Self
+from typing import Annotated, ClassVar, Literal, Self
 from urllib.parse import quote
 
 from pydantic import model_validator
@@ -33,11 +33,12 @@ from daemon.providers.base import (
     Recovery,
     Running,
     Unknown,
+    counted_in,
 )
 from daemon.providers.voicecheap_languages import SOURCES, TARGETS
 from daemon.providers.whole import Address, WholeDocuments
 from daemon.replies import Answer
-from daemon.settings import ProviderSettings, Rate
+from daemon.settings import Budget, ProviderSettings, Rate
 from daemon.spool import Sink
 from daemon.transport import Session
 
@@ -71,6 +72,7 @@ _FORM_FIELDS = frozenset(
 _FULL = "CONCURRENT_TRANSLATION_LIMIT_REACHED"
 _STATES = frozenset({"processing", "success", "failed"})
 _MOST_RESULT = 40_000_000_000
+_LONGEST_S = 1e7
 
 
 class Settings(ProviderSettings):
@@ -79,6 +81,7 @@ class Settings(ProviderSettings):
     kind: str = "voicecheap"
     base_url: str = "https://api.voicecheap.ai"
     result: Literal["video", "audio"] = "video"
+    budget: Annotated[Budget | None, counted_in("VoiceCheap", "seconds")] = None
 
     @model_validator(mode="after")
     def _form_fields(self) -> Self:
@@ -119,6 +122,7 @@ class VoiceCheap(WholeDocuments):
             },
             max_in_flight=settings.max_in_flight or 5,
             running_words=frozenset({"processing"}),
+            costs="seconds",
         )
 
     @classmethod
@@ -171,7 +175,7 @@ class VoiceCheap(WholeDocuments):
         url = self._choose(body)
         if state == "success" and url:
             self._remember(ref, Address(url=url))
-            return Ready()
+            return Ready(cost=_duration(body))
         return Running(word=state, progress=_progress(body))
 
     def _choose(self, body: Mapping[str, object]) -> str | None:
@@ -228,6 +232,14 @@ def _progress(body: Mapping[str, object]) -> float | None:
     # Compared as they are: JSON has whole numbers that are too large for a float.
     known = [100.0 if one > 100 else max(0.0, float(one)) for one in numbers if one == one]  # noqa: PLR0124  not a number
     return sum(known) / (100.0 * len(steps)) if known else None
+
+
+def _duration(body: Mapping[str, object]) -> float | None:
+    """The seconds of sound or film (seed 001, `duration`), which is all that the service tells of a price."""
+    told = body.get("duration")
+    if not isinstance(told, int | float) or isinstance(told, bool):
+        return None
+    return float(told) if 0 <= told < _LONGEST_S else None
 
 
 def _extension(url: str, answer: Answer) -> str | None:

@@ -145,7 +145,7 @@ class InSandbox(Joining):
         entry = visit.entry()
 
         assert entry["accepted"] is True
-        assert visit.provider.poll([entry["remote_id"]])[entry["remote_id"]] == Ready()
+        assert isinstance(visit.provider.poll([entry["remote_id"]])[entry["remote_id"]], Ready)
 
     @pytest.mark.parametrize(
         ("code", "expected"),

@@ -196,6 +196,7 @@ def test_facts_depend_on_the_storage() -> None:
         50,
     )
     assert (at_once.blocking, at_once.recoverable, at_once.max_bytes) == (True, False, 10_000_000)
+    assert at_once.costs is None
     assert {"pdf", "odt", "md"} <= batched.extensions - at_once.extensions
     assert {"docx", "txt", "xlf"} <= at_once.extensions <= batched.extensions
     assert (batched.costs, batched.poll_every_s, batched.poll_at_most_s) == ("characters", 5.0, 60.0)
@@ -493,6 +494,17 @@ def test_batch_that_could_not_reach_its_containers_was_not_taken(
 def test_batch_that_may_have_cost_something_has_failed(sandbox: Sandbox, tmp_path: Path, told: dict[str, Any]) -> None:
     """Only a failed validation for want of access, with nothing charged by its own word, is submitted again."""
     assert isinstance(batch_as_told(sandbox, tmp_path, **told), Failed)
+
+
+@pytest.mark.parametrize(("charged", "cost"), [(12, 12.0), (0, 0.0), (-3, None), ("12", None), (None, None)])
+def test_failure_costs_what_the_batch_says(sandbox: Sandbox, tmp_path: Path, charged: object, cost: object) -> None:
+    """Characters that were charged for nothing are told as well; what is no price is none."""
+    told = batch_as_told(
+        sandbox, tmp_path, status="Failed", summary={**NOTHING, "success": 0, "totalCharacterCharged": charged}
+    )
+
+    assert isinstance(told, Failed)
+    assert told.cost == cost
 
 
 @pytest.mark.parametrize(("word", "expected"), [("Succeeded", Ready), ("Running", Running), ("Failed", Failed)])

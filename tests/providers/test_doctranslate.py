@@ -303,6 +303,7 @@ class TestConformance(Joined, Conformance):
 
         assert isinstance(told, Failed)
         assert (told.error.code, told.error.provider_message, told.error.http_status) == ("provider.failed", None, 400)
+        assert told.cost == 0.0
 
     @pytest.mark.parametrize(
         "data",

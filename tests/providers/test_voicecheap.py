@@ -16,7 +16,7 @@ from daemon.errors import (
     UncertainError,
 )
 from daemon.languages import Route
-from daemon.providers.base import Failed, Fetched, Running
+from daemon.providers.base import Failed, Fetched, Ready, Running
 from daemon.providers.voicecheap import VoiceCheap
 from tests.providers.conformance import Conformance, Joining
 from tests.providers.in_sandbox import InSandbox
@@ -124,6 +124,20 @@ class TestConformance(Joined, Conformance):
         assert 'name="file"; filename="talk.0123456789abcdef-1.mp4"\r\ncontent-type: video/mp4\r\n' in first
         assert 'name="originalLanguage"\r\n\r\nen\r\n' in second
         assert 'name="targetLanguage"\r\n\r\nfrench canadian\r\n' in second
+
+    @pytest.mark.parametrize(
+        ("told", "cost"),
+        [(125.5, 125.5), (60, 60.0), (0, 0.0), (-1, None), ("125", None), (True, None), (None, None), (1e300, None)],
+    )
+    def test_result_costs_the_seconds_of_its_film(self, world: World, told: object, cost: object) -> None:
+        """The service tells no price, but the length that prices are made of; nonsense is not told."""
+        url = "https://storage.voicecheap.ai/a.mp4"
+        world.replies["status"] = self.state(self.done, translatedVideoUrl=url, duration=told).script
+        look = world.look("ref-1")
+
+        assert isinstance(look, Ready)
+        assert look.cost == cost
+        assert world.provider.capabilities.costs == "seconds"
 
     @pytest.mark.parametrize("keys", [("code", "message"), ("error.code", "error.message")])
     def test_both_spellings_of_the_reason_are_read(self, world: World, keys: tuple[str, str]) -> None:
