@@ -23,6 +23,10 @@ class Pulse:
         self._again = False
         self._running = False
         self._began: float | None = None
+        self.turns = 0
+        """How many turns have ended, whatever their end."""
+        self.thread: int | None = None
+        """Which thread is in a turn now; None when none is."""
         self._due: float | None = None
 
     def wake(self) -> None:
@@ -58,6 +62,7 @@ class Pulse:
                 self._again = True
                 return
             self._running = True
+            self.thread = threading.get_ident()
         due: float | None = self._clock.monotonic() + _AFTER_BREAK_S
         try:
             due = self._turns()
@@ -65,7 +70,8 @@ class Pulse:
             # Also after an error: the duty itself must not end with it.
             with self._lock:
                 self._running = False
-                self._began = None
+                self._began = self.thread = None
+                self.turns += 1
                 self._lock.notify_all()
                 self._due = None
                 if self._again:
@@ -82,6 +88,7 @@ class Pulse:
             with self._lock:
                 if not self._again:
                     return due
+                self.turns += 1
 
     def _arm(self, due: float) -> None:
         if self._due is None or due < self._due:

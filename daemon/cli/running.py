@@ -1,6 +1,7 @@
 """`run`, `once` and `check`: the daemon in the foreground, for good or until its work is done."""
 
 import contextlib
+import faulthandler
 import os
 import signal
 import sys
@@ -17,12 +18,15 @@ from daemon.cli.errors import exits
 if TYPE_CHECKING:
     from daemon.app import App
     from daemon.config import Config
+    from daemon.service import Service
 
 
 ConfigPath = Annotated[
     Path, typer.Option("--config", "-c", metavar="FILE", envvar="BABELDROP_CONFIG", help="The configuration file.")
 ]
 DEFAULT = Path("/etc/babeldrop/config.yaml")
+# What tells the keys of each configuration that this process has had.
+_keys: list[Callable[[], frozenset[str]]] = []
 
 
 def run(
@@ -37,15 +41,35 @@ def run(
         ),
     ] = False,
 ) -> None:
-    """The daemon: watch the inboxes until SIGTERM or Ctrl-C. SIGHUP tries at once whatever waits for a retry."""
-    with exits():
-        settings = _load(config)
+    """The daemon: watch the inboxes until SIGTERM or Ctrl-C.
+
+    SIGHUP reads the configuration anew, and tries at once whatever waits for a retry.
+
+    A configuration with mistakes changes nothing; they are told in the log and in the status.
+    """
+    import structlog
+
+    from daemon.clock import SystemClock
+    from daemon.service import Service
+    from daemon.supervisor import Supervisor
+
+    claims = [take_over]
+
+    def open_app(settings: "Config") -> "App":
         _log(settings)
-        app = _open(settings, take_over=take_over)
-        with handling_signals(app):
-            app.start()
-            app.run()
-        finish(app, 1 if app.died else 0)
+        # The root is claimed once, not again by a reload.
+        return _open(settings, take_over=bool(claims and claims.pop()))
+
+    with exits():
+        clock, logger = SystemClock(), structlog.get_logger()
+        supervisor = Supervisor(clock, logger)
+        if supervisor.watches:
+            # It ends a daemon that hangs with SIGABRT; then it is told where every thread was.
+            faulthandler.enable()
+        service = Service(_load(config), lambda: _load(config), open_app, supervisor, clock, logger)
+        with handling_signals(service):
+            service.run()
+        finish(service.app, 1 if service.app.died else 0)
 
 
 def once(
@@ -86,6 +110,9 @@ def once(
         progress.summary()
         for sentence in waits(app.shop):
             typer.echo(sentence, err=True)
+        for stop in app.intake.stops:
+            held = f"{stop.files} file{'' if stop.files == 1 else 's'} held"
+            typer.echo(f"stopped: {names.shown(stop.path)}: {held} by a file called {names.shown(stop.sign)}", err=True)
         for path, why in sorted(app.intake.left.items()):
             typer.echo(f"left alone: {names.shown(path)}: {why}", err=True)
         finish(app, 1 if app.died or progress.failed else 0 if done else 3)
@@ -126,7 +153,9 @@ def _log(settings: "Config", level: str | None = None) -> None:
     from daemon import log
     from daemon.config import seen_values
 
-    log.configure(level or settings.log.level, settings.log.format, secrets=seen_values(settings))
+    # Of a configuration that is not in force any more the keys stay secret.
+    _keys.append(seen_values(settings))
+    log.configure(level or settings.log.level, settings.log.format, secrets=_all_keys)
     logger = structlog.get_logger()
     sys.excepthook = lambda kind, error, trace: logger.error("daemon.broke", exc_info=(kind, error, trace))
     threading.excepthook = lambda args: logger.error(
@@ -136,6 +165,10 @@ def _log(settings: "Config", level: str | None = None) -> None:
         logger.warning("config.warning", why=warning)
     if os.geteuid() == 0:
         logger.warning("daemon.root", why="it runs as root and needs no more than a user of its own")
+
+
+def _all_keys() -> frozenset[str]:
+    return frozenset().union(*(keys() for keys in _keys))
 
 
 def _seconds(text: str | None) -> float | None:
@@ -150,7 +183,7 @@ def _seconds(text: str | None) -> float | None:
 
 
 @contextlib.contextmanager
-def handling_signals(app: "App") -> Iterator[None]:
+def handling_signals(app: "App | Service") -> Iterator[None]:
     """The first SIGTERM or Ctrl-C asks the daemon to stop; the second one is not ours any more and kills."""
     before: dict[int, Any] = {}
 
