@@ -132,6 +132,12 @@ class Account:
                 return 1_000_000, now
             return min(one.room(now) for one in mine), max(one.free_at(now) for one in mine)
 
+    def rooms(self) -> dict[str, int]:
+        """How many requests may start now in each window, by its verb; `*` is the window of all."""
+        with self._lock:
+            now = self._clock.monotonic()
+            return {verb: window.room(now) for verb, window in self._windows.items()}
+
     def _of(self, verb: str) -> list[SlidingWindow]:
         return [self._windows[key] for key in (verb, "*") if key in self._windows]
 

@@ -1,7 +1,7 @@
 """Time, injected: nobody else in this package asks the machine what time it is."""
 
 import time
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Protocol
 
 
@@ -36,6 +36,13 @@ def moment(text: str) -> datetime:
     if parsed.tzinfo is None:
         raise ValueError(f"a time without a zone: {text}")
     return parsed.astimezone(UTC)
+
+
+def utc(monotonic: float | None, now: float, wall: datetime) -> str | None:
+    """A monotonic moment as people read it, in whole seconds; `now` is `wall` on that clock. None for never."""
+    if monotonic is None or monotonic == float("inf"):
+        return None
+    return stamp((wall + timedelta(seconds=monotonic - now)).replace(microsecond=0))
 
 
 def seconds_between(earlier: datetime, later: datetime) -> float:

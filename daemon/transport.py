@@ -13,7 +13,7 @@ import json
 import ssl
 import threading
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
 
@@ -30,6 +30,7 @@ from daemon.errors import (
     UncertainError,
 )
 from daemon.hosts import Line, Ways, permit
+from daemon.meters import Meter
 from daemon.multipart import Multipart
 from daemon.originals import Original
 from daemon.replies import Answer, Pace, refuse_unprovable, retry_after, without_key, words
@@ -48,14 +49,6 @@ _MOST_SILENCES = 5
 _PAID_GRACE_S = 3600.0
 # A name that cannot be one (`a..b`) is a UnicodeError from the resolver.
 _FAILURES = (httpx.HTTPError, httpx.InvalidURL, UnicodeError)
-
-
-@dataclass(slots=True)
-class Meter:
-    """Bytes that went up and came down, for people who watch."""
-
-    up: int = 0
-    down: int = 0
 
 
 class Session:
@@ -78,7 +71,7 @@ class Session:
         self._clock = clock
         self._auth = auth
         self._stopping = stopping
-        self.meter = Meter()
+        self.meter = Meter(clock)
         wait = settings.timeout
         _, host, port = _origin(self._base)
         self._ways = Ways(clock, (host.decode(), port), settings.result_hosts, _MOST_SILENCES * wait.read)
@@ -100,13 +93,12 @@ class Session:
     def call(self, verb: str, method: str, path: str, *, body: Any = None) -> Answer:
         """One small request that costs nothing and may be repeated.
 
-        Raises TransientError when no whole answer came, NoRoomError when the window is full, BlockedError
-        when there is no key.
+        Raises TransientError when no whole answer came, NoRoomError when the window is full, BlockedError: no key.
         """
         with self._slot(verb):
             key = self._key()
             try:
-                request = self._client.build_request(method, self._url(path), json=body, headers=key)
+                request = self._request(verb, method, self._url(path), json=body, headers=key)
                 return self._answer(request, key)
             except _FAILURES as error:
                 raise TransientError("service.unreachable", words(error)) from error
@@ -158,7 +150,7 @@ class Session:
     ) -> Answer:
         key = self._key()
         try:
-            request = self._client.build_request("POST", self._url(path), content=blocks, headers={**key, **form})
+            request = self._request("submit", "POST", self._url(path), content=blocks, headers={**key, **form})
             if sink is None:
                 return replace(self._answer(request, key), sent_whole=is_whole())
             answer = self._receive(request, key, sink, _MOST_AT_ONCE, paid=True)
@@ -176,7 +168,7 @@ class Session:
 
     def _metered(self, blocks: Iterator[bytes]) -> Iterator[bytes]:
         for block in blocks:
-            self.meter.up += len(block)
+            self.meter.sent(len(block))
             yield block
 
     @contextlib.contextmanager
@@ -196,9 +188,19 @@ class Session:
     def _url(self, path: str) -> httpx.URL:
         return httpx.URL(str(self._base) + path)
 
+    def _request(self, verb: str, method: str, url: httpx.URL, **more: Any) -> httpx.Request:
+        request = self._client.build_request(method, url, **more)
+        request.extensions["verb"] = verb
+        return request
+
     def _sent(self, request: httpx.Request) -> tuple[httpx.Response, Line]:
         """The answer up to the end of its head, and the connection that brings the rest."""
-        response = self._client.send(request, stream=True)
+        began, status = self._clock.monotonic(), None
+        try:
+            response = self._client.send(request, stream=True)
+            status = response.status_code
+        finally:
+            self.meter.asked(request.extensions["verb"], status, self._clock.monotonic() - began)
         line: Line = response.extensions["network_stream"]
         line.extend()
         return response, line
@@ -253,7 +255,7 @@ class Session:
         address = _address(url)
         permit(address.scheme, address.raw_host.decode(), _port(address), self._ways.allowed)
         try:
-            request = self._client.build_request(method, address, content=blocks, headers=headers)
+            request = self._request("store", method, address, content=blocks, headers=headers)
             return self._answer(request, {})
         except _FAILURES as error:
             raise TransientError("service.unreachable", words(error)) from error
@@ -281,7 +283,7 @@ class Session:
         with self._slot("fetch") if own else contextlib.nullcontext():
             key = self._key() if own else {}
             try:
-                request = self._client.build_request("GET", address, headers=key)
+                request = self._request("fetch", "GET", address, headers=key)
                 return self._receive(request, key, sink, most)
             except (httpx.RemoteProtocolError, httpx.ReadError, httpx.ReadTimeout) as error:
                 raise TransientError("result.cut", words(error)) from error
@@ -303,7 +305,7 @@ class Session:
                 line.extend()
                 if self._stopping.is_set() and not paid:
                     raise TransferCutError("a result")
-                self.meter.down += len(block)
+                self.meter.received(len(block))
                 sink.write(block)
                 if sink.size > most:
                     raise TransientError("result.too_large", facts={"limit": f"{most:,}"})
