@@ -31,6 +31,9 @@ _MOST_VALUES: Final = 20_000
 _DEEPEST: Final = 16
 _UNREADABLE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ud800-\udfff]")
 
+# Eight characters with a digit among them, or twenty of any kind: no word of a sentence.
+_KEY_LIKE = re.compile(r"(?=\S*[0-9])\S{8,}|\S{20,}")
+
 _TAG: Final = "tag:yaml.org,2002:"
 _NULL, _BOOLEAN, _NUMBER, _TEXT = (_TAG + name for name in ("null", "bool", "int", "str"))
 
@@ -83,7 +86,8 @@ class Config(Model):
     @property
     def warnings(self) -> tuple[str, ...]:
         """What works and is not wise, each with file and line."""
-        return safety.warnings(self._origin, self.providers)
+        listen = self.web.listen if self.web else None
+        return safety.warnings(self._origin, list(checks.secrets_in(self)), listen)
 
     def provider(self, name: str) -> ProviderSettings:
         """The entry of that name. Raises KeyError when there is none."""
@@ -107,11 +111,12 @@ def load(
     entries = data.get("providers")
     if isinstance(entries, dict):
         data["providers"] = read_entries(entries, _registry() if kinds is None else kinds, findings)
-    providers = data["providers"] if isinstance(entries, dict) else {}
     if keys:
-        safety.check_folders(findings, data, providers)
-        safety.check_writers(findings, data, providers)
-        checks.missing_keys(findings, providers)
+        secrets = list(checks.secrets_read(data, Config))
+        safety.check_folders(findings, data, secrets)
+        safety.check_writers(findings, data, secrets)
+        checks.missing_keys(findings, secrets)
+        checks.unusable_addresses(findings, secrets)
     try:
         config = Config.model_validate(data, context=findings.origin)
     except ValidationError as error:
@@ -123,16 +128,16 @@ def load(
 def missing_keys(config: Config) -> list[Problem]:
     """The secrets that cannot be read now, one problem each."""
     findings = Findings(config.origin)
-    checks.missing_keys(findings, config.providers)
+    checks.missing_keys(findings, list(checks.secrets_in(config)))
     return findings.problems
 
 
 def secret_values(config: Config) -> frozenset[str]:
-    """All keys that can be read now, for redaction; of signed addresses also what makes them secret."""
+    """All keys that can be read now, for redaction; of addresses also what makes them secret."""
     found: set[str] = set()
-    for _, secret in checks.secrets_in(config.providers, ()):
+    for place, secret in checks.secrets_in(config):
         try:
-            found.update(_spelled(secret.read()))
+            found.update(_spelled(secret.read(), place))
         except LookupError:
             continue
     return frozenset(found)
@@ -141,18 +146,36 @@ def secret_values(config: Config) -> frozenset[str]:
 def seen_values(config: Config) -> Callable[[], frozenset[str]]:
     """What tells all keys that were ever read, from memory; those that can be read now are among them."""
     secret_values(config)
-    secrets = [secret for _, secret in checks.secrets_in(config.providers, ())]
-    return lambda: frozenset(one for secret in secrets for value in secret.seen for one in _spelled(value))
+    secrets = list(checks.secrets_in(config))
+    return lambda: frozenset(
+        one for place, secret in secrets for value in secret.seen for one in _spelled(value, place)
+    )
 
 
-def _spelled(value: str) -> Iterator[str]:
-    """A secret; of a signed address also its query and its signature alone, as it is written and decoded."""
+def _spelled(value: str, place: Place) -> Iterator[str]:
+    """A secret; of a signed address also its query and its signature alone, as it is written and decoded.
+
+    Addresses for notifications have their keys anywhere: what may be one is a secret by itself.
+    """
     yield value
     address, _, query = value.partition("?")
-    if "://" in address and query:
+    if place[0] == "notify":
+        yield from _keys_in(value)
+    elif "://" in address and query:
         yield query
         for signature in re.findall(r"(?:^|&)sig=([^&]+)", query):
             yield from (signature, unquote(signature))
+
+
+def _keys_in(url: str) -> Iterator[str]:
+    """The password of an address, and every part of it that looks like a key; no host's name and no plain word."""
+    rest = url.partition("://")[2]
+    user, _, after = rest.rpartition("@") if "@" in rest.partition("/")[0] else ("", "", rest)
+    host = re.split(r"[/?:]", after, maxsplit=1)[0]
+    written = [user.partition(":")[2], *re.split(r"[/?&=:@,;#]+", rest)]
+    parts = {form for part in written if part != host or "." not in host for form in (part, unquote(part))}
+    password = {written[0], unquote(written[0])} - {""}
+    yield from password | {part for part in parts if _KEY_LIKE.fullmatch(part)}
 
 
 def _registry() -> Kinds:

@@ -4,19 +4,23 @@ The reader (`config`) hands over what it read and what pydantic says about it; e
 in one `Findings`, so that a file is mended in one round. Nothing here changes anything on a disk.
 """
 
+import contextlib
 import difflib
 import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, get_args
+from typing import Any, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
+from daemon import courier
 from daemon.errors import ConfigError, Problem
-from daemon.settings import Model, ProviderSettings, Secret, folder_name
+from daemon.settings import Model, Secret, folder_name
 
 Place = tuple[str | int, ...]
+Secrets = Sequence[tuple[Place, Secret]]
+"""Secrets of a configuration with the places where they stand."""
 
 # What may be repeated to the reader of a message: short words and paths, not whatever else was pasted there.
 _SHOWABLE = re.compile(r"[\w .:/+-]{0,40}")
@@ -188,7 +192,7 @@ def _models_in(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _models_in(argument)
 
 
-def secrets_in(value: Any, at: Place) -> Iterator[tuple[Place, Secret]]:
+def secrets_in(value: Any, at: Place = ()) -> Iterator[tuple[Place, Secret]]:
     """Every secret of a model, wherever it stands in it."""
     if isinstance(value, Secret):
         yield at, value
@@ -201,6 +205,31 @@ def secrets_in(value: Any, at: Place) -> Iterator[tuple[Place, Secret]]:
     elif isinstance(value, list):
         for index, item in enumerate(value):
             yield from secrets_in(item, (*at, index))
+
+
+def secrets_read(value: Any, annotation: Any, at: Place = ()) -> Iterator[tuple[Place, Secret]]:
+    """Every secret of what was read for a model, some of it models already, whatever else may be wrong there.
+
+    What cannot be a secret is left to the model to report.
+    """
+    if isinstance(value, Model):
+        yield from secrets_in(value, at)
+    elif annotation is Secret:
+        with contextlib.suppress(ValidationError):
+            yield at, Secret.model_validate(value)
+    elif isinstance(annotation, type) and issubclass(annotation, Model):
+        fields = annotation.model_fields if isinstance(value, dict) else {}
+        for name in fields.keys() & value.keys() if fields else ():
+            yield from secrets_read(value[name], fields[name].annotation, (*at, name))
+    elif get_origin(annotation) is list:
+        for index, item in enumerate(value if isinstance(value, list) else ()):
+            yield from secrets_read(item, get_args(annotation)[0], (*at, index))
+    elif get_origin(annotation) is dict:
+        for name, item in value.items() if isinstance(value, dict) else ():
+            yield from secrets_read(item, get_args(annotation)[1], (*at, name))
+    else:
+        for choice in get_args(annotation):
+            yield from secrets_read(value, choice, at)
 
 
 def check_names(findings: Findings, names: Sequence[str]) -> None:
@@ -229,10 +258,23 @@ def check_languages(findings: Findings, at: Place, languages: object) -> None:
         known.setdefault(folded, name)
 
 
-def missing_keys(findings: Findings, providers: Mapping[str, ProviderSettings]) -> None:
+def missing_keys(findings: Findings, secrets: Secrets) -> None:
     """Collect every secret that cannot be read now."""
-    for place, secret in secrets_in(providers, ("providers",)):
+    for place, secret in secrets:
         try:
             secret.read()
         except LookupError as error:
             findings.add(place, str(error.args[0]))
+
+
+def unusable_addresses(findings: Findings, secrets: Secrets) -> None:
+    """Collect the addresses for notifications that cannot be used, without repeating any."""
+    urls = [(place, secret) for place, secret in secrets if place[0] == "notify"]
+    if urls and not courier.installed():
+        findings.add(("notify",), courier.MISSING, courier.INSTALL)
+        return
+    for place, secret in urls:
+        with contextlib.suppress(LookupError):
+            wrong = courier.unusable(secret.read())
+            if wrong is not None:
+                findings.add(place, wrong, "an address such as mailto://… or ntfys://…, as apprise writes it")

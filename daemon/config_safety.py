@@ -5,19 +5,20 @@ state, the program, the configuration and the files with keys. Whoever can repla
 that documents are sent to. Nothing here changes anything on a disk.
 """
 
+import ipaddress
 import os
 import pwd
 import stat
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
-from daemon.config_checks import Findings, Origin, secrets_in
-from daemon.settings import ProviderSettings, absolute_path
+from daemon.config_checks import Findings, Origin, Place, Secrets
+from daemon.settings import absolute_path
 
 _SHARED = "people who can write to the share could change it"
 
 
-def check_folders(findings: Findings, data: Mapping[str, Any], providers: Mapping[str, ProviderSettings]) -> None:
+def check_folders(findings: Findings, data: Mapping[str, Any], secrets: Secrets) -> None:
     """Refuse folders that lie in one another, and files in the share that decide what the program does."""
     root, state = _real(data.get("root")), _real(data.get("state"))
     if root and state:
@@ -32,28 +33,37 @@ def check_folders(findings: Findings, data: Mapping[str, Any], providers: Mappin
     for what, path in (("the configuration file", findings.origin.file), ("the program", __file__)):
         if path and _within(root, path):
             findings.add(("root",), f"{what} lies inside root", _SHARED)
-    for place, secret in secrets_in(providers, ("providers",)):
+    for place, secret in secrets:
         if secret.file and _within(root, secret.file):
             findings.add(place, "the key's file lies inside root", _SHARED)
 
 
-def check_writers(findings: Findings, data: Mapping[str, Any], providers: Mapping[str, ProviderSettings]) -> None:
+def check_writers(findings: Findings, data: Mapping[str, Any], secrets: Secrets) -> None:
     """Refuse what others could change, or put something else in place of: configuration, state, files with keys."""
     for advice in _ways_to_close(findings.origin.file):
         findings.add((), f"others could change this file: {advice}", "it decides what the daemon does")
     state = _real(data.get("state"))
     for advice in _open_folders([state]) if state else ():
         findings.add(("state",), f"others could change the journal: {advice}", "it says what was sent and paid")
-    for place, secret in secrets_in(providers, ("providers",)):
+    for place, secret in secrets:
         for advice in _ways_to_close(secret.file) if secret.file else ():
-            findings.add(place, f"others could change the key: {advice}", "they would choose the account")
+            findings.add(place, f"others could change the key: {advice}", f"they would choose {_chosen_by(place)}")
 
 
-def warnings(origin: Origin, providers: Mapping[str, ProviderSettings]) -> tuple[str, ...]:
-    """What works and is not wise: keys written into the file, and key files that others can read."""
+def _chosen_by(place: Place) -> str:
+    """What a key decides, by its place."""
+    return "who is told" if place[0] == "notify" else "the account"
+
+
+def warnings(origin: Origin, secrets: Secrets, listen: tuple[str, int] | None) -> tuple[str, ...]:
+    """What works and is not wise: keys in the file, key files that others can read, a page that others can read."""
     found = []
+    if listen is not None and not _is_loopback(listen[0]):
+        advice = "better 127.0.0.1, behind a proxy that has a login"
+        message = "everybody who reaches this machine there can read the names of files; the page has no login"
+        found.append(origin.problem(("web", "listen"), message, advice))
     readable = _others_may(origin.file, 0o077)
-    for place, secret in secrets_in(providers, ("providers",)):
+    for place, secret in secrets:
         if secret.value is not None:
             advice = "better {credential: NAME}, {file: PATH} or {env: NAME}"
             more = ", which others can read" if readable else ""
@@ -61,6 +71,13 @@ def warnings(origin: Origin, providers: Mapping[str, ProviderSettings]) -> tuple
         elif secret.file is not None and _others_may(secret.file, 0o077):
             found.append(origin.problem(place, f"others can read {secret.where}", "chmod 600"))
     return tuple(str(one) for one in found)
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost"
 
 
 def _real(value: object) -> str | None:
