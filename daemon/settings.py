@@ -10,9 +10,10 @@ A validator here raises ValueError with what it expected; the reader adds what i
 import ipaddress
 import os
 import re
+from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import (
     AfterValidator,
@@ -284,6 +285,9 @@ class Budget(Model):
 
 class ProviderSettings(Model):
     """What every entry under `providers:` understands. A kind with keys of its own extends this."""
+
+    needed_options: ClassVar[Mapping[str, str]] = {}
+    """The `options` without which the service takes nothing, each with a good first choice."""
 
     kind: str
     base_url: str

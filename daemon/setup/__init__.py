@@ -1,0 +1,1 @@
+"""What `init` does: answers become a configuration, folders, notes for people, and a systemd unit."""
