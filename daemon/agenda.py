@@ -42,6 +42,10 @@ class Agenda:
             heapq.heappop(self._heap)
         return self._heap[0][0] if self._heap else None
 
+    def moments(self) -> dict[str, float]:
+        """The due moment of everything in the agenda."""
+        return self._due.copy()
+
     def __len__(self) -> int:
         return len(self._due)
 

@@ -2,18 +2,24 @@
 views. Jobs themselves are in the journal.
 """
 
+import heapq
 import os
-from datetime import datetime, timedelta
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from operator import itemgetter
 from typing import Any
 
-from daemon import __version__, disk, names
-from daemon.clock import stamp
+from daemon import __version__, disk, messages, names
+from daemon.clock import stamp, utc
 from daemon.intake import Intake
-from daemon.workshop import Workshop
+from daemon.job import State
+from daemon.measuring import Measures
+from daemon.workshop import Waiting, Workshop
 
 NAME = "status.json"
 SCHEMA = 1
 _MOST_ROWS = 500
+_MEASURED_S = 15.0
 
 
 class View:
@@ -26,52 +32,113 @@ class View:
         self._started = stamp(shop.clock.now())
         self._written: dict[str, Any] = {}
         self._written_at = float("-inf")
+        self._measures = Measures(shop, intake, state)
         self.detector = detector
+        self.notify: Callable[[], dict[str, Any] | None] = lambda: None
+        """How it goes with the notifications; None where nobody is to be told."""
+        self.stalled: list[str] = []
+        """Which helpers make no progress, as far as the supervisor has to know."""
+        self.config_problem: str | None = None
+        """Why the configuration file, as it is now, is not in force; None when it is."""
+
+    def facts(self) -> dict[str, Any]:
+        """The snapshot of this moment with what metrics and health need beside it; asked from any thread."""
+        measured = self._measures.latest(1.0)
+        return {**self.snapshot(), "measured": measured, "at": stamp(self._shop.clock.now())}
 
     def snapshot(self) -> dict[str, Any]:
-        """Everything a view needs beside the journal; times as UTC."""
+        """Everything a view needs beside the journal; times as UTC. Lists are bounded, their totals are not."""
         shop = self._shop
         now, wall = shop.clock.monotonic(), shop.clock.now()
         resting = self._intake.resting
-        waiting = sorted(shop.waiting.copy().items())
-        left = sorted(self._intake.left.items())
+        waiting = shop.waiting.copy()
+        left = self._intake.left_as
         return {
             "schema": SCHEMA,
             "version": __version__,
             "pid": os.getpid(),
             "started_at": self._started,
             "root": shop.folders.root,
+            "config_problem": self.config_problem,
+            "stalled": self.stalled,
             "share": {
                 "there": shop.away is None,
                 "why": shop.away,
-                "since": _utc(shop.away_since, now, wall),
+                "since": utc(shop.away_since, now, wall),
             },
             "titles": {desk.name: desk.title for desk in shop.desks.values()},
             "detector": self.detector,
-            "jobs": {state.value: count for state, count in sorted(shop.counts.items()) if count},
-            "ended": {state.value: count for state, count in sorted(shop.ended.items()) if count},
+            "jobs": {state.value: count for state, count in sorted(shop.counts.copy().items()) if count},
+            "ended": {state.value: count for state, count in sorted(shop.ended.copy().items()) if count},
             "resting": [
                 {
                     "path": names.shown(place.path("inbox")),
-                    "since": _utc(rest.since, now, wall),
+                    "since": utc(rest.since, now, wall),
                     "why": why,
                 }
-                for place, rest, why in resting[:_MOST_ROWS]
+                for place, rest, why in heapq.nsmallest(_MOST_ROWS, resting, key=lambda row: row[1].since)
             ],
             "resting_total": len(resting),
-            "ignored": [{"path": names.shown(path), "why": why} for path, why in left[:_MOST_ROWS]],
+            "ignored": [
+                {"path": names.shown(path), "why": names.shown(messages.left_alone(code)), "code": names.shown(code)}
+                for path, code in heapq.nsmallest(_MOST_ROWS, left.items())
+            ],
             "ignored_total": len(left),
+            "stopped": [
+                {
+                    "path": names.shown(stop.path),
+                    "by": names.shown(stop.sign),
+                    "since": utc(stop.since, now, wall),
+                    "files": stop.files,
+                }
+                for stop in self._intake.stops[:_MOST_ROWS]
+            ],
             "waiting": [
-                {"job": key, "why": wait.why, "until": _utc(wait.until, now, wall)}
-                for key, wait in waiting[:_MOST_ROWS]
+                {"job": key, "why": wait.why, "until": utc(wait.until, now, wall)}
+                for key, wait in heapq.nsmallest(_MOST_ROWS, waiting.items(), key=itemgetter(0))
             ],
             "waiting_total": len(waiting),
+            "reasons": self._reasons(waiting) if len(waiting) > _MOST_ROWS else [],
+            **self._looks(now, wall),
+            "notify": self.notify(),
             "accounts": self._accounts(now, wall),
+            "budget": shop.budgets.rows(),
             "bytes": {
                 "up": sum(desk.session.meter.up for desk in shop.desks.values()),
                 "down": sum(desk.session.meter.down for desk in shop.desks.values()),
             },
         }
+
+    def _reasons(self, waiting: Mapping[str, Waiting]) -> list[dict[str, Any]]:
+        """How many jobs wait for what, where the list of them is not whole; `unsent` are not submitted yet."""
+        groups: dict[tuple[str, str], dict[str, State]] = {}
+        for key, wait in waiting.items():
+            job = self._shop.journal.get(key.partition(".")[0])
+            if job is not None:
+                groups.setdefault((job.provider, wait.why), {})[job.id] = job.state
+        return [
+            {
+                "provider": provider,
+                "why": why,
+                "jobs": len(states),
+                "unsent": sum(state is State.CLAIMED for state in states.values()),
+            }
+            for (provider, why), states in sorted(groups.items())
+        ]
+
+    def _looks(self, now: float, wall: datetime) -> dict[str, Any]:
+        """When the services are asked next: the first moment of each provider, and the parts that come first."""
+        moments: dict[str, float] = {}
+        first: dict[str, str | None] = {}
+        for desk in self._shop.desks.values():
+            mine = desk.lanes.poll.moments()
+            room, until = desk.account.room("status")
+            if not room:
+                mine = {key: max(due, until) for key, due in mine.items()}
+            first[desk.name] = utc(min(mine.values(), default=None), now, wall)
+            moments |= mine
+        soonest = heapq.nsmallest(_MOST_ROWS, moments.items(), key=itemgetter(1))
+        return {"next_polls": first, "polls": [{"job": key, "at": utc(due, now, wall)} for key, due in soonest]}
 
     def _accounts(self, now: float, wall: datetime) -> list[dict[str, Any]]:
         rows: dict[str, dict[str, Any]] = {}
@@ -83,9 +150,9 @@ class View:
                     "providers": [],
                     "door": standing.door.value,
                     "reason": standing.reason or None,
-                    "since": _utc(standing.since, now, wall),
-                    "next_try": _utc(standing.until, now, wall),
-                    "paused_until": _utc(standing.paused_until, now, wall),
+                    "since": utc(standing.since, now, wall),
+                    "next_try": utc(standing.until, now, wall),
+                    "paused_until": utc(standing.paused_until, now, wall),
                     "in_flight": standing.occupied,
                 },
             )
@@ -97,7 +164,7 @@ class View:
         now = self._shop.clock.monotonic()
         if not force and now - self._written_at < 1.0:
             return
-        snapshot = self.snapshot()
+        snapshot = {**self.snapshot(), "measured": self._measures.latest(0.0 if force else _MEASURED_S)}
         if not force and snapshot == self._written:
             return
         self._written_at = now
@@ -107,10 +174,3 @@ class View:
         finally:
             disk.close(folder)
         self._written = snapshot
-
-
-def _utc(moment: float | None, now: float, wall: datetime) -> str | None:
-    """A monotonic moment as people read it, in whole seconds; None for never."""
-    if moment is None or moment == float("inf"):
-        return None
-    return stamp((wall + timedelta(seconds=moment - now)).replace(microsecond=0))

@@ -31,6 +31,7 @@ def test_like_a_dictionary(operations: list[tuple[str, str | int, float]], now: 
             agenda.drop(one)
             model.pop(one, None)
 
+        assert agenda.moments() == model
         assert (len(agenda), agenda.next_due()) == (len(model), min(model.values(), default=None))
         assert [job for job in ("0a", "0b", "0c", "0d") if job in agenda] == sorted(model)
         first = min(((at, job) for job, at in model.items() if at <= now), default=(0.0, None))[1]

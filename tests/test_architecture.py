@@ -22,11 +22,12 @@ def _words(text: str) -> frozenset[str]:
 
 
 RING_1 = _words(
-    "errors messages job agenda policy languages stability formats names sidecar records segments spellings"
+    "ages costs errors messages texts job agenda policy languages stability formats names sidecar records segments "
+    "spellings liveness digest tidings happenings health readings"
 )
 RING_2 = _words(
     "clock disk kernel transport journal history folders moves originals spool watcher accounts settings providers "
-    "replies hosts multipart"
+    "replies hosts multipart courier meters"
 )
 BESIDE = "sandbox"
 """The simulated services: another program, which happens to lie in the same distribution."""
@@ -48,8 +49,12 @@ ONE_ROOM = {
     "watchdog": "watcher",
     "apscheduler": "app",
     "yaml": "config",
+    "prometheus_client": "metrics",
     "ctypes": "kernel",
     "fcntl": "kernel",
+    # It brings requests and goes its own way to a hundred services: no documents, no keys of ours, and what it
+    # says about addresses ends there.
+    "apprise": "courier",
 }
 
 OS_FILES = _words(
@@ -72,6 +77,7 @@ MAY_TOUCH_FILES = {
     "disk": "the room for it",
     "kernel": "the system calls beneath that room",
     "config_safety": "asks where the paths of the configuration lead, and who may write there",
+    "setup": "makes what is there before a daemon is: files beside the configuration, and the folders' owners",
     "cli": "commands bring their own files: temporary folders, samples, logs; paths as a person types them",
     "sandbox": "another program, with files of its own",
     "selftest": "puts faults beneath `disk`, and looks at what daemons leave behind",

@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from datetime import datetime
 from pathlib import Path
+from time import perf_counter
 from typing import Any
 
 import pytest
@@ -137,7 +138,11 @@ class TestContent:
             {"path": "inbox/acme/fr/two\\x0alines.txt", "since": "2026-01-31T08:00:06.000Z", "why": "settling"}
         ]
         assert found["ignored"] == [
-            {"path": "inbox/caf\\xe9.txt", "why": "not in a language folder: inbox/<provider>/<lang>/"}
+            {
+                "path": "inbox/caf\\xe9.txt",
+                "why": "not in a language folder: inbox/<provider>/<lang>/",
+                "code": "no_language",
+            }
         ]
         assert (found["jobs"], found["ended"]) == ({"claimed": 1}, {"failed": 1})
         assert (found["root"], found["detector"]) == (str(bench.root), DETECTOR)
@@ -168,6 +173,75 @@ class TestContent:
 
         assert [len(found[what]) for what in ("resting", "ignored", "waiting")] == [500, 500, 500]
         assert [found[f"{what}_total"] for what in ("resting", "ignored", "waiting")] == [700, 700, 700]
+
+    def test_the_files_that_rest_longest_are_listed(self, watched: Watched) -> None:
+        """Whatever their names: those are the ones that somebody asks about."""
+        bench = watched.bench
+        bench.drop("acme/fr/zz first.txt")
+        bench.scan()
+        bench.clock.advance(0.5)
+        for number in range(600):
+            bench.drop(f"acme/fr/{number}.txt")
+        bench.scan()
+        found = watched.view.snapshot()
+
+        assert found["resting"][0]["path"] == "inbox/acme/fr/zz first.txt"
+        assert (len(found["resting"]), found["resting_total"]) == (500, 601)
+
+    def test_reasons_are_counted_where_the_list_is_not_whole(self, watched: Watched) -> None:
+        """By job, not by part, and apart those that are not submitted yet."""
+        bench = watched.bench
+        for number in range(3):
+            bench.drop(f"acme/fr/{number}.txt")
+        bench.settle()
+        bench.shop.waiting.clear()
+        first, second, third = (job.id for job in bench.house.journal.alive())
+        for number in range(600):
+            bench.shop.waiting[f"{first}.{number}"] = Waiting(float("inf"), "service.error")
+        bench.shop.waiting[second] = Waiting(float("inf"), "service.error")
+        bench.shop.waiting[third] = Waiting(float("inf"), "share.away")
+        bench.shop.waiting["z" * 16] = Waiting(float("inf"), "of a job that has ended")
+        found = watched.view.snapshot()
+        bench.shop.waiting = {second: Waiting(float("inf"), "service.error")}
+
+        assert found["reasons"] == [
+            {"provider": PROVIDER, "why": "service.error", "jobs": 2, "unsent": 2},
+            {"provider": PROVIDER, "why": "share.away", "jobs": 1, "unsent": 1},
+        ]
+        assert watched.view.snapshot()["reasons"] == []
+
+    def test_the_next_polls_come_from_the_lanes(self, watched: Watched) -> None:
+        """The first of each provider, and the parts that are asked about soonest; a pause puts them off."""
+        bench = watched.bench
+        desk, now = bench.shop.desks[PROVIDER], bench.clock.monotonic()
+        none = watched.view.snapshot()
+        desk.lanes.poll.put("b.0", now + 30.0)
+        desk.lanes.poll.put("a.0", now + 90.0)
+        some = watched.view.snapshot()
+        desk.account.pause(60.0)
+        paused = watched.view.snapshot()
+
+        assert (none["next_polls"], none["polls"]) == ({PROVIDER: None}, [])
+        assert some["next_polls"] == {PROVIDER: "2026-01-31T08:00:30.000Z"}
+        assert some["polls"] == [
+            {"job": "b.0", "at": "2026-01-31T08:00:30.000Z"},
+            {"job": "a.0", "at": "2026-01-31T08:01:30.000Z"},
+        ]
+        assert paused["next_polls"][PROVIDER] >= "2026-01-31T08:01:00.000Z"
+
+    def test_ten_thousand_waiting_jobs_cost_a_glance(self, watched: Watched) -> None:
+        """Once a second, so it must be little: neither all jobs are sorted, nor all rows written."""
+        bench = watched.bench
+        desk = bench.shop.desks[PROVIDER]
+        for number in range(10_000):
+            bench.shop.waiting[job_id(number)] = Waiting(float(number), "service.unreachable")
+            desk.lanes.poll.put(f"{job_id(number)}.0", float(number))
+        began = perf_counter()
+        watched.view.write(force=True)
+        took_s = perf_counter() - began
+
+        assert took_s < 1.0
+        assert watched.path.stat().st_size < 250_000
 
     def test_times_are_utc_in_whole_seconds_or_nothing(self, watched: Watched) -> None:
         """Also for waits that never end by themselves, and after the wall clock was set."""

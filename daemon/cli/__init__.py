@@ -8,6 +8,9 @@ from daemon import __version__
 
 # Under other names: these are also the names of the modules here.
 from daemon.cli.demo import demo as _demo
+from daemon.cli.doctor import doctor as _doctor
+from daemon.cli.history import history as _history
+from daemon.cli.init import init as _init
 from daemon.cli.languages import languages as _languages
 from daemon.cli.repair import repair as _repair
 from daemon.cli.retry import retry as _retry
@@ -47,11 +50,14 @@ def _main(
 app.command(rich_help_panel=_TRY, name="demo")(_demo)
 app.command(rich_help_panel=_TRY, help=SANDBOX_HELP, name="sandbox")(_sandbox)
 app.command(rich_help_panel=_TRY, name="selftest")(_selftest)
+app.command(rich_help_panel=_WORK, name="init")(_init)
 app.command(rich_help_panel=_WORK)(run)
 app.command(rich_help_panel=_WORK)(once)
 app.command(rich_help_panel=_WORK)(check)
+app.command(rich_help_panel=_WORK, name="doctor")(_doctor)
 app.command(rich_help_panel=_LOOK, name="status")(_status)
 app.command(rich_help_panel=_LOOK, name="why")(_why)
+app.command(rich_help_panel=_LOOK, name="history")(_history)
 app.command(rich_help_panel=_LOOK, name="retry")(_retry)
 app.command(rich_help_panel=_LOOK, name="languages")(_languages)
 app.command(rich_help_panel=_LOOK, name="repair")(_repair)

@@ -1,6 +1,7 @@
 """Which file below the root somebody means, and what lies there; nothing is followed through a link."""
 
 import contextlib
+import itertools
 import json
 import os
 import re
@@ -15,8 +16,11 @@ from daemon.job import Job
 
 TOPS = ("inbox", "processing", "outbox", "failed", "archive")
 _MOST_NUMBERED = 50
+_MOST_LOOKED_AT = 50_000
+_MOST_LEVELS = 32
 _NUMBER = re.compile(r" \([0-9]+\)(?=(\.[A-Za-z0-9]{1,16})?\Z)")
 _SIDECAR = ".error.json"
+_END = object()
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -89,6 +93,35 @@ def there(root: str, path: str) -> bool | None:
             return entry_at(top, path) is not None
     except (ShareAwayError, OSError):
         return None
+
+
+def is_called(path: str, given: str) -> bool:
+    """Whether somebody can mean a path by a name or by the end of a path, as it is or as it is shown."""
+    return f"/{path}".endswith(f"/{given}") or f"/{names.shown(path)}".endswith(f"/{given}")
+
+
+def drops(root: int, given: str) -> list[str]:
+    """The files in the inboxes that are called so, by path below the root; a very full inbox is not searched to
+    its end.
+    """
+    left = itertools.repeat(None, _MOST_LOOKED_AT)
+    with contextlib.suppress(OSError):
+        return [path for path in _files(root, "inbox", 0, left) if is_called(path, given)]
+    return []
+
+
+def _files(parent: int, path: str, level: int, left: Iterator[None]) -> Iterator[str]:
+    """Every file below a folder that can be looked into, as long as something is left of the patience."""
+    with disk.folder(parent, os.path.basename(path)) as here:
+        for entry in disk.list_folder(here):
+            if next(left, _END) is _END:
+                return
+            below = os.path.join(path, entry.name)
+            if entry.kind == "folder" and level < _MOST_LEVELS:
+                with contextlib.suppress(OSError):
+                    yield from _files(here, below, level + 1, left)
+            else:
+                yield below
 
 
 # -- failed originals and their sidecars --------------------------------------------------------------------

@@ -12,7 +12,7 @@ from rich.spinner import Spinner
 from rich.table import Table
 from rich.text import Text
 
-from daemon import names
+from daemon import messages, names
 from daemon.job import Job, State
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ class Progress:
             self._line("delivered", "green", f"outbox/{path}/{name}")
         else:
             self.failed += 1
-            why = str((job.error or {}).get("what_happened", ""))
+            why = messages.told(job.error or {})[0]
             self._line("failed", "red", f"failed/{path}/{names.shown(job.name)}: {why}")
 
     def _line(self, word: str, colour: str, text: str) -> None:

@@ -64,6 +64,8 @@ class Scene:
     noted: datetime | None
     titles: Mapping[str, str]
     """The services' names by provider, as any process has told them."""
+    told: Mapping[str, Any] | None = None
+    """`status.json` of whatever process wrote it last, also of one that is gone."""
 
     @property
     def root(self) -> str:
@@ -111,6 +113,7 @@ def look(path: Path, now: datetime | None = None) -> Scene:
         live=written if running and of_this_process else None,
         noted=moment(written["at"]) if written else None,
         titles=written.get("titles", {}) if written else {},
+        told=written,
     )
 
 
@@ -152,19 +155,25 @@ def jobs(state: str, *, history: bool = False) -> dict[str, Job]:
     """
     path = os.path.join(state, journal.NAME)
     try:
-        reading = records.read(disk.read_own(path))
-        found = journal.all_jobs(state) if history else records.fold(reading.records)
+        found, _ = fold(path, disk.read_own(path))
+        return journal.all_jobs(state) if history else found
     except FileNotFoundError:
         return {}
     except PermissionError:
         raise StateError(not_yours(state)) from None
-    except IllegalMoveError as error:
-        raise StateError(f"{path}: {error}. `babeldrop repair` shows what can be done.") from None
+
+
+def fold(path: str, data: bytes) -> tuple[dict[str, Job], int]:
+    """The jobs of a journal's bytes, and where its whole lines end. Raises StateError where it is damaged."""
+    reading = records.read(data)
     if reading.damage is not None:
         raise StateError(
             f"{path}, line {reading.damage.line}: {reading.damage.why}. `babeldrop repair` shows what can be done."
         )
-    return found
+    try:
+        return records.fold(reading.records), reading.whole
+    except IllegalMoveError as error:
+        raise StateError(f"{path}: {error}. `babeldrop repair` shows what can be done.") from None
 
 
 def ended_since(state: str, midnight: datetime, now: datetime) -> dict[str, Job]:

@@ -4,6 +4,8 @@ from rich.console import Console, RenderableType
 from rich.padding import Padding
 from rich.text import Text
 
+from daemon import names
+
 # Nothing is wrapped in a pipe, so that other programs find one thing on one line.
 _ENDLESS = 10_000
 
@@ -17,14 +19,14 @@ def console(*, stderr: bool = False) -> Console:
 
 
 def paragraph(text: str, *, indent: int = 0, style: str = "") -> RenderableType:
-    """Sentences, wrapped between words."""
-    lines = Text(text, style=style, overflow="fold")
+    """Sentences, wrapped between words; what would steer the terminal is shown as the bytes it is made of."""
+    lines = Text(names.shown(text), style=style, overflow="fold")
     return Padding(lines, (0, 0, 0, indent), expand=False) if indent else lines
 
 
 def say(where: Console, text: str, *, indent: int = 0, style: str = "") -> None:
     """Print sentences. What begins with a space is there to be copied, so it stays in one piece."""
     if text.startswith(" "):
-        where.print(Text(" " * indent + text, style=style), soft_wrap=True)
+        where.print(Text(" " * indent + names.shown(text), style=style), soft_wrap=True)
     else:
         where.print(paragraph(text, indent=indent, style=style))

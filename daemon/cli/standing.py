@@ -1,4 +1,4 @@
-"""How everything stands, as one object: what `status --json` prints and `status` puts into words.
+"""How everything stands, as one object: what `status --json` prints, `status` puts into words, and pages show.
 
     schema           1
     at               when this was put together
@@ -6,27 +6,44 @@
     pid, started_at  of that process; null while it is not running or has not told yet
     root, state      the two folders
     noted_at         when a daemon last wrote its status; null when none ever did
+    config_problem   sentences: why the daemon goes on with an older configuration than the file's; [] if not
     share            {there, why, since}
-    providers        for each: name, configured, waiting, submitting, in_flight, ready, delivered_today,
-                     failed_today; `waits`, one row for each reason why jobs do not go on:
-                     {code, sentence, jobs, longest: {job, file, since}, next_try}; and `account`
+    stopped          folders that a file called STOP pauses: {path, by, since, files}; so many
+                     `files` wait there for `by` to be removed
+    notify           as in `status.json`: {failing_since, why, …}; null when nobody is to be told of anything
+    detector         how drops are noticed: {events, scan_s, settle, why}
+    providers        for each: name, title, configured, waiting, submitting, in_flight, ready, delivered_today,
+                     failed_today; `oldest`, the job before its submission that was dropped first: {job, file,
+                     since, code, sentence, next_try}; `waits`, one row for each reason why jobs do not go on:
+                     {code, sentence, jobs, longest: {job, file, since}, next_try}; `next_poll`, when the service
+                     is asked about its jobs next; `budget`; and `account`
     account          {door: open, closed or trial; code, sentence, since, next_try, paused_until, in_flight}
-    resting          files in the inboxes that are not taken yet: {path, since, code, sentence}
-    ignored          files in the inboxes that never will be: {path, why}
+    budget           as in `status.json`: {provider, unit, per_month, spent, in_flight, held_until, …}; null where
+                     none is set
+    ages             how long things have been where they are (`daemon.ages`): {labels, bounds_s, rows: [{provider,
+                     state, total, counts}], total, counts}; resting and waiting since the drop, submitting and
+                     in flight since the submission, ready since it was; null when there is nothing
+    resting          files in the inboxes that are not taken yet, oldest first: {path, since, code, sentence}
+    ignored          files in the inboxes that never will be: {path, code, why}; code is null for
+                     what has only words
     resting_total, ignored_total   of more than 500 only the first are listed
+    last_told        of a daemon that is not running, what it said last: {at, share, accounts: [{provider, door,
+                     code, sentence, since}], budgets}; null while one runs, or when none ever told
 
-`share`, `account`, `resting`, `ignored` and the reasons of `waits` are known to the living process alone and
-null without one; a reason that is null is a job whose turn has not come. Times are UTC. Today is the reader's
-own day.
+`share`, `account`, `next_poll`, `budget`, `stopped`, `notify`, `detector`, `resting`, `ignored` and the reasons
+of `waits` are known to the living process alone and null without one; a reason that is null is a job whose turn
+has not come. Times are UTC. Today is the reader's own day.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from daemon import messages, names
+from daemon import ages, messages, names
+from daemon.cli import reasons
 from daemon.cli.reading import Scene
-from daemon.clock import moment, stamp
+from daemon.clock import moment, seconds_between, stamp
 from daemon.job import Job, State
 
 SCHEMA = 1
@@ -39,12 +56,19 @@ def midnight(now: datetime) -> datetime:
     return now.astimezone().replace(hour=0, minute=0, second=0, microsecond=0)
 
 
+def column(job: Job) -> str:
+    """Under which of the four states a job that is alive is counted."""
+    return _COLUMNS.get(job.state, "ready")
+
+
 def report(scene: Scene, jobs: Iterable[Job]) -> dict[str, Any]:
     """The object described above; `jobs` are those alive and those that ended today."""
     live = scene.live or {}
     mine: dict[str, list[Job]] = {name: [] for name in scene.config.providers}
     for job in jobs:
         mine.setdefault(job.provider, []).append(job)
+    rows = reasons.rows_of(live)
+    resting = [_resting(row) for row in live["resting"]] if scene.live else None
     return {
         "schema": SCHEMA,
         "at": stamp(scene.now),
@@ -54,82 +78,56 @@ def report(scene: Scene, jobs: Iterable[Job]) -> dict[str, Any]:
         "root": scene.root,
         "state": scene.state,
         "noted_at": stamp(scene.noted) if scene.noted else None,
+        "config_problem": _texts(live.get("config_problem")),
         "share": {"since": None, **live["share"]} if scene.live else None,
-        "providers": [_provider(scene, name, known) for name, known in mine.items()],
-        "resting": [_resting(row) for row in live["resting"]] if scene.live else None,
+        "stopped": live.get("stopped", []) if scene.live else None,
+        "notify": live.get("notify"),
+        "detector": live.get("detector"),
+        "providers": [_provider(scene, name, known, rows) for name, known in mine.items()],
+        "ages": ages.histogram(_ages(scene.now, mine, resting or [])),
+        "resting": resting,
         "resting_total": live.get("resting_total"),
-        "ignored": live["ignored"] if scene.live else None,
+        "ignored": [_ignored(row) for row in live["ignored"]] if scene.live else None,
         "ignored_total": live.get("ignored_total"),
+        "last_told": last_told(scene),
     }
 
 
-def _provider(scene: Scene, name: str, jobs: list[Job]) -> dict[str, Any]:
+def _provider(scene: Scene, name: str, jobs: list[Job], rows: reasons.Rows) -> dict[str, Any]:
     today = midnight(scene.now)
-    row: dict[str, Any] = {
-        "name": name,
-        "configured": name in scene.config.providers,
-        "waiting": 0,
-        "submitting": 0,
-        "in_flight": 0,
-        "ready": 0,
-        "delivered_today": 0,
-        "failed_today": 0,
-    }
+    counts: Counter[str] = Counter()
     for job in jobs:
         if job.alive:
-            row[_COLUMNS.get(job.state, "ready")] += 1
+            counts[column(job)] += 1
         if job.delivered_at is not None:
-            row["delivered_today"] += job.delivered_at >= today
+            counts["delivered_today"] += job.delivered_at >= today
         elif job.error is not None:
-            row["failed_today"] += job.last_at >= today
-    row["waits"] = list(_waits(scene, name, [job for job in jobs if job.alive]))
-    row["account"] = _account(scene, name)
-    return row
+            counts["failed_today"] += job.last_at >= today
+    alive = sorted((job for job in jobs if job.alive), key=lambda one: one.id)
+    return {
+        "name": name,
+        "title": scene.title(name),
+        "configured": name in scene.config.providers,
+        **{key: counts[key] for key in (*_COLUMNS.values(), "ready", "delivered_today", "failed_today")},
+        "oldest": reasons.oldest(scene, name, alive, rows),
+        "waits": list(reasons.waits(scene, name, alive, rows)),
+        "next_poll": (scene.live or {}).get("next_polls", {}).get(name),
+        "budget": _budget(scene.live, name),
+        "account": _account(scene, scene.live, name),
+    }
 
 
-def _waits(scene: Scene, name: str, alive: Iterable[Job]) -> Iterator[dict[str, Any]]:
-    """One row a reason; a job that waits for several things at once counts for the one that ends last."""
-    reasons = reasons_of(scene.live or {})
-    groups: dict[str | None, list[Job]] = {}
-    for job in sorted(alive, key=lambda one: one.id):
-        code = reasons[job.id]["why"] if job.id in reasons else None
-        if code is not None or job.state is State.CLAIMED:
-            groups.setdefault(code, []).append(job)
-    for code, jobs in groups.items():
-        longest = min(jobs, key=lambda one: one.dropped_at)
-        tries = [reasons[job.id]["until"] for job in jobs if job.id in reasons]
-        yield {
-            "code": code,
-            "sentence": sentence(scene, name, code) if code else None,
-            "jobs": len(jobs),
-            "longest": {
-                "job": longest.id,
-                "file": names.shown(f"{longest.folder}/{longest.name}"),
-                "since": stamp(longest.dropped_at),
-            },
-            "next_try": min((one for one in tries if one), default=None),
-        }
-
-
-def reasons_of(live: Mapping[str, Any]) -> dict[str, dict[str, Any]]:
-    """Why jobs do not go on: of each job the row of `status.json` whose moment is the latest."""
-    found: dict[str, dict[str, Any]] = {}
-    for row in live.get("waiting", []):
-        job = row["job"].partition(".")[0]
-        if job not in found or (row["until"] or "~") > (found[job]["until"] or "~"):
-            found[job] = row
-    return found
-
-
-def _account(scene: Scene, name: str) -> dict[str, Any] | None:
-    standing = scene.account(name)
+def _account(scene: Scene, told: Mapping[str, Any] | None, name: str) -> dict[str, Any] | None:
+    """How a provider's account stands, or stood."""
+    rows = (told or {}).get("accounts", [])
+    standing = next((row for row in rows if name in row["providers"]), None)
     if standing is None:
         return None
     code = standing["reason"]
     return {
         "door": standing["door"],
         "code": code,
-        "sentence": sentence(scene, name, code) if code else None,
+        "sentence": reasons.sentence(scene, name, code) if code else None,
         "since": standing["since"],
         "next_try": standing["next_try"],
         "paused_until": standing["paused_until"],
@@ -137,10 +135,9 @@ def _account(scene: Scene, name: str) -> dict[str, Any] | None:
     }
 
 
-def sentence(scene: Scene, name: str, code: str) -> str:
-    """Why something waits, and what a person has to do about it."""
-    said = messages.waiting(code, {"provider": scene.title(name)})
-    return " ".join(filter(None, (names.shown(said), messages.for_a_person(code))))
+def _budget(told: Mapping[str, Any] | None, name: str) -> dict[str, Any] | None:
+    rows = (told or {}).get("budget") or []
+    return next((dict(row) for row in rows if row["provider"] == name), None)
 
 
 def _resting(row: Mapping[str, Any]) -> dict[str, Any]:
@@ -150,6 +147,56 @@ def _resting(row: Mapping[str, Any]) -> dict[str, Any]:
         "code": row["why"],
         "sentence": messages.waiting(row["why"], {}) if row["why"] else None,
     }
+
+
+def _ignored(row: Mapping[str, Any]) -> dict[str, Any]:
+    return {"path": row["path"], "code": row.get("code"), "why": row["why"]}
+
+
+def _ages(
+    now: datetime, jobs: Mapping[str, Iterable[Job]], resting: Iterable[Mapping[str, Any]]
+) -> Iterator[tuple[str, str, float]]:
+    """Since when everything has been where it is, for the histogram."""
+    in_inboxes = [(row["path"].split("/")[1], moment(row["since"])) for row in resting]
+    for provider, known in jobs.items():
+        for name, since in in_inboxes:
+            if name == provider:
+                yield provider, "resting", seconds_between(since, now)
+        for job in known:
+            if job.alive:
+                state = column(job)
+                yield provider, state, seconds_between(_since(job, state), now)
+
+
+def _since(job: Job, state: str) -> datetime:
+    if state == "waiting":
+        return job.dropped_at
+    return (job.ready_at if state == "ready" else job.submitted_at) or job.last_at
+
+
+def last_told(scene: Scene) -> dict[str, Any] | None:
+    """What a daemon that is gone said last of what the journal does not know; None while one runs."""
+    told = scene.told
+    if told is None or scene.running:
+        return None
+    known = {name: _account(scene, told, name) for name in scene.config.providers}
+    return {
+        "at": told["at"],
+        "share": {"since": None, **told.get("share", {})},
+        "accounts": [
+            {"provider": name, **{key: row[key] for key in ("door", "code", "sentence", "since")}}
+            for name, row in known.items()
+            if row is not None and row["door"] != "open"
+        ],
+        "budgets": [row for name in scene.config.providers if (row := _budget(told, name)) is not None],
+    }
+
+
+def _texts(value: object) -> list[str]:
+    """One sentence or several, as a list; none for nothing."""
+    if not value:
+        return []
+    return [names.shown(str(one)) for one in (value if isinstance(value, list) else [value])]
 
 
 def moment_or_none(text: str | None) -> datetime | None:

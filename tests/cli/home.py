@@ -188,6 +188,11 @@ class Home:
             "ignored_total": 0,
             "waiting": [],
             "waiting_total": 0,
+            "reasons": [],
+            "next_polls": {},
+            "polls": [],
+            "stopped": [],
+            "budget": [],
             "accounts": [account("gpttranslator"), account("voicecheap")],
             **told,
         }

@@ -58,7 +58,8 @@ def test_a_living_daemon_is_seen_from_outside(tmp_path: Path, sandbox: Running) 
     assert lines[0].startswith(f"babeldrop is running (pid {pid}), started today at ")
     assert "Left alone in the inbox (1)" in lines
     assert "  inbox/readme.txt: not in a language folder: inbox/<provider>/<lang>/" in lines
-    assert rests[-1].endswith("Still open for writing in another program.")
+    assert rests[0].endswith("Still open for writing in another program.")
+    assert rests[1] == "It is taken when that program closes it."
     assert flies[-1].startswith("The service is at work on it, for ")
     assert dead[0].startswith("babeldrop is not running. It was last heard of today at ")
     assert not any("readme.txt" in line for line in dead)

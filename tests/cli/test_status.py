@@ -343,17 +343,23 @@ def test_the_object_is_complete_without_a_daemon(home: Home, capsys: pytest.Capt
 
     told = json.loads(capsys.readouterr().out)
     documented = standing.__doc__ or ""
-    assert all(key in documented for key in (*told, *told["providers"][0], *told["providers"][0]["waits"][0]))
+    row = told["providers"][0]
+    assert all(key in documented for key in (*told, *row, *row["waits"][0], *row["oldest"], *told["ages"]))
     assert [key for key, value in told.items() if value is None] == [
         "pid",
         "started_at",
         "noted_at",
         "share",
+        "stopped",
+        "notify",
+        "detector",
         "resting",
         "resting_total",
         "ignored",
         "ignored_total",
+        "last_told",
     ]
+    assert [key for key, value in row.items() if value is None] == ["next_poll", "budget", "account"]
     assert told["providers"][0]["waits"][0]["longest"]["file"] == "fr/one.txt"
 
 
@@ -366,15 +372,6 @@ def test_a_pipe_gets_plain_lines(home: Home, capsys: pytest.CaptureFixture[str])
     found = capsys.readouterr().out.splitlines()
     assert found[0] == "babeldrop is not running, and has not run with this configuration yet."
     assert "gpttranslator        1           0          0      0                0             0" in found
-
-
-def test_watching_needs_a_terminal(home: Home, capsys: pytest.CaptureFixture[str]) -> None:
-    """A pipe that is watched would only repeat itself."""
-    with pytest.raises(typer.Exit) as left:
-        status(home.config, watch=True)
-
-    assert left.value.exit_code == 2
-    assert capsys.readouterr().err == "--watch needs a terminal.\n"
 
 
 def test_a_damaged_journal_is_told_with_the_way_out(home: Home, capsys: pytest.CaptureFixture[str]) -> None:

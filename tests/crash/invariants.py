@@ -200,6 +200,8 @@ def _leftovers(scenario: "Scenario", site: Site, standing: Standing) -> Iterator
             if standing.failed and path.endswith(".error.json"):
                 # A sidecar that could not be removed on a broken disk is taken for what it is.
                 continue
+            if f"{top}/{path}" in site.foreign:
+                continue
             yield f"V2 {top}/{path} was left"
     for top in ("outbox", "failed", "archive"):
         for path in filter(_hidden, site.files(top)):

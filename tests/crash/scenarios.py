@@ -57,6 +57,17 @@ def _writes_on(site: Site, step: Step) -> Path | None:
     return None
 
 
+def _withdraws(site: Site, step: Step) -> Path | None:
+    """Somebody takes a file back that the service has refused for now, and that waits for its turn."""
+    name = "a~http-402.txt"
+    path = f"inbox/{site.kind}/fr/{name}.cancel"
+    waits = (job.state is State.CLAIMED and job.attempts > 0 for job in site.jobs().values())
+    if step.name == "connect" and path not in site.foreign and any(waits):
+        site.plant(path, b"")
+        return site.root / path
+    return None
+
+
 def _failed_before(site: Site) -> None:
     """The service said for a while that it knew nothing of the job; then a person tries again."""
     site.drop("a~gone-7.txt")
@@ -106,6 +117,12 @@ SCENARIOS = (
         meanwhile=_takes_the_name,
     ),
     Scenario(name="changed meanwhile", settings=_MODEL, ends={"a.txt": "delivered"}, meanwhile=_writes_on),
+    Scenario(
+        name="withdrawn",
+        settings=_MODEL,
+        ends={"a~http-402.txt": "drop.withdrawn"},
+        meanwhile=_withdraws,
+    ),
     Scenario(name="result gone", settings=_MODEL, ends={"a~expired.txt": "delivered"}),
     Scenario(name="originals deleted", settings=_MODEL, more={"originals": "delete"}, ends={"a.txt": "delivered"}),
     Scenario(name="tried again", settings=_MODEL, ends={"a~gone-7.txt": "delivered"}, before=_failed_before),

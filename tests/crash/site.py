@@ -134,7 +134,7 @@ class Site:
     def _in_inbox(self) -> Iterator[str]:
         for here, _, names in os.walk(self.root / "inbox"):
             for name in names:
-                if not name.startswith("~$") and not name.endswith(".error.json"):
+                if not name.startswith("~$") and not name.endswith((".error.json", ".cancel")):
                     yield os.path.join(here, name)
 
     def result(self, name: str) -> bytes:

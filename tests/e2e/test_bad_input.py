@@ -11,7 +11,7 @@ EMOJI = "😀" * 62 + "abc.txt"
 FAILING = "x~fail " + "f" * 244 + ".txt"
 BROKEN = os.fsdecode(b"caf\xe9.txt")
 GOOD = ("good.txt", LONG, EMOJI, "two\nlines.txt", "-rf.txt", "ünïcödé ~ (1).txt", BROKEN)
-STAY = ("~$report.docx", "half.txt.part", ".hidden.txt", "later.tmp", "Thumbs.db", "STOP", "note.txt.cancel")
+STAY = ("~$report.docx", "half.txt.part", ".hidden.txt", "later.tmp", "Thumbs.db", "held/STOP", "note.txt.cancel")
 
 
 def test_odd_things_in_an_inbox_get_what_they_should_and_disturb_nobody(site: Site) -> None:
