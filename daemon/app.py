@@ -5,6 +5,7 @@ answers; listen to it) and one regular one (housekeeping) their threads and mome
 main loop: one that dies restarts or ends the process with a reason.
 """
 
+import contextlib
 import os
 import signal
 import threading
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from datetime import UTC, timedelta
 
 from apscheduler.executors.pool import ThreadPoolExecutor as SchedulerPool
+from apscheduler.jobstores.base import JobLookupError
 from apscheduler.schedulers.background import BackgroundScheduler
 from structlog.typing import FilteringBoundLogger
 
@@ -21,14 +23,17 @@ from daemon.clock import Clock, seconds_between
 from daemon.config import Config
 from daemon.desks import open_desks
 from daemon.engine import Engine
+from daemon.errors import StateError
 from daemon.housekeeping import Housekeeping, offset
 from daemon.intake import Intake
 from daemon.liveness import Sign
 from daemon.lookout import Lookout
+from daemon.notifier import Notifier
 from daemon.ownership import House, open_house
 from daemon.pulse import Pulse
 from daemon.spool import Spool
 from daemon.view import View
+from daemon.web.pages import Pages
 from daemon.workshop import Workshop, enter
 
 STOP_WITHIN_S = 8.0
@@ -59,6 +64,10 @@ class App:
         self._listens = chosen.watches
         self.intake = Intake(self.shop, chosen.settle, config.watch.ignore)
         self.view = View(self.shop, self.intake, self._state, chosen.told)
+        self._notifier = Notifier(config, clock, log)
+        self.view.notify = self._notifier.row
+        self.shop.also_on_closed.append(self._notifier.ended)
+        self._pages = self._open_pages()
         self._engine = Engine(self.shop, self._die)
         self._lookout = Lookout(config, self.shop, self.intake, self.house.jobs, lambda: self._scan.wake(), self._die)  # noqa: PLW0108  it is made later
         self._keep_house = Housekeeping(self.shop, config.archive_for, self._die).keep
@@ -91,7 +100,9 @@ class App:
         def arm(wait_s: float) -> None:
             if self._scheduler.running and not self._stopping.is_set():
                 at = self._clock.now() + timedelta(seconds=wait_s)
-                self._scheduler.modify_job(name, next_run_time=at)
+                # A step that ends while the scheduler is shut down has nothing to wake any more.
+                with contextlib.suppress(JobLookupError):
+                    self._scheduler.modify_job(name, next_run_time=at)
 
         pulse = Pulse(duty, arm, self._clock)
         # The interval is a backstop; the moments that count are set by `arm`. Overlapping runs are the pulse's
@@ -125,6 +136,14 @@ class App:
             wake=lambda: self._dispatch.wake(),  # noqa: PLW0108  it is made later
         )
 
+    def _open_pages(self) -> Pages:
+        try:
+            return Pages(self.config, self.shop, self.view.facts, self.house.jobs, self._log)
+        except StateError:
+            # Whoever tries again, with another address, finds the house free.
+            self.house.close()
+            raise
+
     def _was_active(self, provider: str, seconds: float) -> bool:
         now = self._clock.now()
         return any(
@@ -149,6 +168,8 @@ class App:
             pulse.wake()
             # What woke it before the scheduler ran has armed nothing.
             pulse.rearm()
+        self._notifier.start()
+        self._pages.start()
         self._log.info("daemon.started", root=self._root, **self.view.detector)
 
     def run(self, until: Callable[[], bool] = lambda: False) -> None:
@@ -176,6 +197,8 @@ class App:
 
     def _show(self) -> None:
         """Bring up to date what people look at. Whatever goes wrong there is said, and disturbs nothing."""
+        self._pages.beat()
+        self._notifier.beat(self.view.snapshot)
         try:
             self.view.write()
         except OSError as error:
@@ -240,6 +263,8 @@ class App:
         # The scheduler's threads count, too: Python itself would wait for one that hangs in a share.
         duties = (*self._duties.values(), self._housekeeping)
         drained = all([self._engine.wait_idle(deadline), *(duty.wait_idle(deadline) for duty in duties)])
+        self._notifier.stop()
+        self._pages.stop()
         if self.died is None:
             try:
                 self.view.write(force=True)

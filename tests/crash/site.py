@@ -85,6 +85,8 @@ class Site:
                 "root": str(self.root),
                 "state": str(self.base / state),
                 "watch": {"observer": "polling"},
+                # It says what time it is, and so is another one after each start.
+                "status_page": False,
                 "providers": {self.kind: entry},
                 **self.more,
             }
