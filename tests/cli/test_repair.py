@@ -131,6 +131,12 @@ def test_with_yes_the_next_start_finds_a_journal_that_pays_nothing_twice(home: H
         "what was sent is damaged.",
         "what_to_do": "Look into the account at “gpttranslator”. If it is not there, move the file back into "
         "inbox/gpttranslator/fr to try again.",
+        "facts": {
+            "provider": "“gpttranslator”",
+            "inbox": "inbox/gpttranslator/fr",
+            "reason": "the record of what was sent is damaged",
+            "remote_id": "?",
+        },
     }
 
 
