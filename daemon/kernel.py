@@ -132,6 +132,10 @@ def release_lease(descriptor: int) -> None:
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
 
 
+# Of these a file shows another device than its locks do; the number of the file alone has to tell.
+_OTHER_DEVICES = frozenset({"overlay", "btrfs"})
+
+
 def lock(path: str) -> int | None:
     """An exclusive lock on a file of our own for as long as its descriptor is open; None: somebody has it."""
     descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
@@ -153,8 +157,11 @@ def is_locked(path: str) -> bool:
             held = [line.split() for line in lines]
     except FileNotFoundError:
         return False
-    file = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:{found.st_ino}"
-    return any("FLOCK" in line and "WRITE" in line and file in line for line in held)
+    device = f"{os.major(found.st_dev):02x}:{os.minor(found.st_dev):02x}:"
+    if file_system(path) in _OTHER_DEVICES:
+        device = ""
+    files = [line[5] for line in held if "FLOCK" in line and "WRITE" in line and len(line) > 5]
+    return any(file.startswith(device) and file.endswith(f":{found.st_ino}") for file in files)
 
 
 def file_system(path: str) -> str:
