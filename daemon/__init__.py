@@ -3,11 +3,10 @@
 Three rings; imports point inward only (a test holds it):
 
 ring 1, pure: decisions, no I/O, no clock, no threads, no logging
-    errors  messages  job  agenda  policy  languages  stability  sidecar  segments/
 ring 2, edges: the only rooms that touch the world
-    clock  disk  transport  journal  folders  watcher  accounts  settings  providers/
-ring 3, shell: what puts them together
-    config  engine  app  log  cli   and, beside them, sandbox/ (the simulated services)
+ring 3, shell: what puts them together, and what people see
+
+docs/architecture.md says what each room is for, and where to make which change.
 """
 
 __version__ = "0.1.0"

@@ -14,9 +14,10 @@ SIDECAR = ".error.json"
 
 
 def is_same(folder: int, name: str, other_folder: int, other_name: str) -> bool:
-    """Whether two names are one file."""
-    one, other = disk.lstat(folder, name), disk.lstat(other_folder, other_name)
-    return one is not None and other is not None and (one.st_dev, one.st_ino) == (other.st_dev, other.st_ino)
+    """Whether two names are one file. Shares of several disks may number two files alike, so all they show counts."""
+    shown = [disk.lstat(folder, name), disk.lstat(other_folder, other_name)]
+    one, other = [(it.st_dev, it.st_ino, it.st_size, it.st_mtime_ns) if it is not None else None for it in shown]
+    return one is not None and one == other
 
 
 def move(source: int, name: str, into: int, to: str) -> bool:
