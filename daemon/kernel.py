@@ -112,6 +112,10 @@ def _exists(folder: int, name: str) -> bool:
     return True
 
 
+_CAP_LEASE = 28
+"""Its number in linux/capability.h."""
+
+
 def take_lease(descriptor: int) -> str:
     """Try a read lease: `proven` (no writer has the file open), `busy`, or `unavailable`.
 
@@ -130,6 +134,13 @@ def take_lease(descriptor: int) -> str:
 def release_lease(descriptor: int) -> None:
     with contextlib.suppress(OSError):
         fcntl.fcntl(descriptor, fcntl.F_SETLEASE, fcntl.F_UNLCK)
+
+
+def leases_for_others() -> bool:
+    """Whether this process may take leases on files of other users (CAP_LEASE)."""
+    with open("/proc/thread-self/status", encoding="utf-8", errors="replace") as lines:
+        told = dict(line.split(":", 1) for line in lines if ":" in line)
+    return bool(int(told["CapEff"], 16) >> _CAP_LEASE & 1)
 
 
 # Of these a file shows another device than its locks do; the number of the file alone has to tell.
@@ -153,7 +164,7 @@ def is_locked(path: str) -> bool:
     """Whether somebody holds `lock`; changes nothing, and takes nothing that a start could stumble over."""
     try:
         found = os.stat(path)
-        with open("/proc/locks", encoding="ascii", errors="replace") as lines:
+        with open("/proc/locks", encoding="utf-8", errors="replace") as lines:
             held = [line.split() for line in lines]
     except FileNotFoundError:
         return False

@@ -89,6 +89,19 @@ def test_a_good_set_up_has_no_problem_and_is_left_as_it_was(home: Path) -> None:
     assert files(home) == before
 
 
+def test_who_may_not_watch_the_writers_of_others_is_told_what_that_means(home: Path) -> None:
+    """Without CAP_LEASE only time tells whether somebody else still writes; a longer rest that was chosen is fine."""
+    for path in [home, *home.rglob("*")] if os.geteuid() == 0 else []:
+        os.chown(path, NOBODY, NOBODY)
+    found = look(home)["read leases"]
+    text = (home / "config.yaml").read_text()
+    (home / "config.yaml").write_text(text + "\nwatch: {settle: 30s}\n")
+    chosen = look(home)["read leases"]
+
+    assert (found.level, "watch.settle" in found.do, "5 s of rest" in found.what) == (Level.WARNING, True, True)
+    assert (chosen.level, "30 s of rest" in chosen.what) == (Level.GOOD, True)
+
+
 def test_a_folder_that_is_not_there_is_a_warning(home: Path) -> None:
     """The daemon makes it at its next start, so nothing is broken."""
     (home / "share/inbox/gpttranslator/de/_README.txt").unlink()
@@ -348,6 +361,18 @@ def test_a_listed_language_that_the_service_does_not_list_is_a_warning(home: Pat
 
     assert found.level is Level.WARNING
     assert found.facts["doubtful"] == ["klingon"]
+
+
+def test_a_folder_whose_files_would_all_fail_is_a_problem(home: Path) -> None:
+    """The language of the originals is no target, whatever the list of folders says."""
+    path = home / "config.yaml"
+    path.write_text(path.read_text().replace("source_language: en", "source_language: de"))
+
+    [found] = [one for one in examine(path, SystemClock()) if one.subject == "gpttranslator languages"]
+
+    assert found.level is Level.PROBLEM
+    assert "every file in de would fail" in found.what
+    assert "source_language" in found.do
 
 
 def test_nothing_is_spent(home: Path, sandbox: Running) -> None:

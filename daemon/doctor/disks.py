@@ -30,7 +30,8 @@ def try_root(config: Config, root: int, detector: Detector | None, trials: list[
     else:
         book.good("root", f"{kind}, {where}", file_system=kind, network=kernel.is_network(kind), detector=None)
     _renames(book, root)
-    _leases(book, trials, local=detector is not None and detector.settle.lease_counts)
+    if detector is not None and detector.settle.lease_counts:
+        _leases(book, trials, detector.settle.slow_s, chosen=config.watch.settle != "auto")
     _room(book, "room for people's files", root)
     _clocks(book, [trial.ahead_s for trial in trials if not trial.step])
     return book.findings
@@ -91,16 +92,22 @@ def _renames(book: Notebook, root: int) -> None:
         book.good("renaming", "new names are given in one step, and never take another file's", one_step=True)
 
 
-def _leases(book: Notebook, trials: list[Trial], *, local: bool) -> None:
+def _leases(book: Notebook, trials: list[Trial], rest_s: float, *, chosen: bool) -> None:
+    """`rest_s` is how long a drop rests of which nobody can prove that it is complete; somebody may have chosen it."""
     told = [trial.lease for trial in trials if trial.lease]
-    if not told or not local:
-        return
-    if "proven" in told:
-        what = "there: a program that still writes to a file is noticed (for files that the daemon's user owns)"
-        book.good("read leases", what, leases=True)
-    else:
+    if "proven" not in told:
         what = "not there: whether a program still writes to a file is judged by time alone"
-        book.warning("read leases", what, "Nothing has to be done; drops rest longer.", leases=False)
+    elif not kernel.leases_for_others():
+        what = "there for the daemon's own files alone: what other people still write to is judged by time"
+    else:
+        book.good("read leases", "there: a program that still writes to a file is noticed", leases=True)
+        return
+    what += f", {rest_s:g} s of rest"
+    if chosen:
+        book.good("read leases", what, leases=False)
+    elif told:
+        do = "Where people's copies may pause longer than that, set watch.settle, to 30s for instance; otherwise half"
+        book.warning("read leases", what, f"{do} a text may be sent (docs/shares.md says more).", leases=False)
 
 
 def _room(book: Notebook, subject: str, folder: int) -> None:
