@@ -77,7 +77,8 @@ class App:
             job_defaults={"misfire_grace_time": None, "coalesce": True},
         )
         self._dispatch = self._pulse("dispatch", self._engine.dispatch)
-        self._scan = self._pulse("scan", self._lookout.look)
+        self._engine.blind = True
+        self._scan = self._pulse("scan", self._look)
         self._ask = self._pulse("ask", self._lookout.ask)
         self._listen = self._pulse("listen", self._lookout.listen)
         self._housekeeping = Pulse(self._keep_house, lambda _: None, clock)
@@ -90,6 +91,14 @@ class App:
         """What always has a next turn."""
         duties = {"scan": self._scan, "dispatch": self._dispatch, "ask": self._ask}
         return {**duties, "listen": self._listen} if self._listens else duties
+
+    def _look(self) -> float | None:
+        """Look at the inboxes; submissions begin after the first time, so that every sign that lies there counts."""
+        due = self._lookout.look()
+        if self._engine.blind and self.shop.away is None:
+            self._engine.blind = False
+            self._dispatch.wake()
+        return due
 
     @property
     def scans(self) -> int:

@@ -12,8 +12,8 @@ from daemon.workshop import Workshop
 def tell(shop: Workshop, desk: Desk, job: Job) -> None:
     """Log how a job ended, with the seconds that each stage took and what it cost."""
     stages = {
-        "wait_s": (job.claimed_at, job.submitted_at),
-        "service_s": (job.submitted_at, job.ready_at),
+        "wait_s": (job.claimed_at, job.sent_at),
+        "service_s": (job.sent_at, job.ready_at),
         "fetch_s": (job.ready_at, job.banked_at),
         "publish_s": (job.banked_at, job.delivered_at),
         "total_s": (job.dropped_at, job.last_at),

@@ -52,6 +52,8 @@ class Engine:
         self._idle = threading.Condition(self._lock)
         self.held = False
         """No further submission is started: a new configuration waits until the answers of the last ones are there."""
+        self.blind = False
+        """Nor is one while nobody has looked yet whether somebody took a file back in the meantime."""
 
     @property
     def submitting(self) -> int:
@@ -97,7 +99,7 @@ class Engine:
 
     def _submit(self, desk: Desk) -> float | None:
         shop, lane, account = self._shop, desk.lanes.submit, desk.account
-        if shop.away is not None or self.held:
+        if shop.away is not None or self.held or self.blind:
             return None
         if shop.budgets.goes_on(desk.name):
             shop.hurry(desk)

@@ -245,7 +245,9 @@ def _waits(look: _Look) -> Iterator[Reason]:
             continue
         why = messages.waiting(code, {"provider": title})
         told = f"{files(row['jobs'])} at {title}: {why}"
-        if code in QUEUES:
+        account = look.account(row["provider"])
+        if code in QUEUES or (account.get("door") == "closed" and account.get("reason") == code):
+            # What closed the account is told with the account, for all its files.
             continue
         if code not in AT_THE_SERVICE | HERE:
             yield _failing(code, f"{told} {_to_do(code, title)}".rstrip(), row["provider"])
@@ -301,7 +303,7 @@ def _inbox(look: _Look) -> Iterator[Reason]:
     ignored = look.facts.get("ignored_total") or 0
     if ignored:
         lie = "file or folder in the inboxes is" if ignored == 1 else "files or folders in the inboxes are"
-        yield _failing("drop.ignored", f"{ignored} {lie} never taken. `babeldrop status` says which and why.")
+        yield _failing("drop.ignored", f"{ignored} {lie} left alone. `babeldrop status` says which and why.")
     for row in look.rows("resting"):
         why, lie = row["why"], f"{files(row['files'])} in the inboxes"
         if why not in SETTLING:

@@ -143,6 +143,11 @@ class Job:
         return sum(costs) if costs else None
 
     @property
+    def sent_at(self) -> datetime | None:
+        """When what the service works at was handed over; `submitted_at` is the first try, also a refused one."""
+        return min((part.submitted_at for part in self.parts if part.submitted_at), default=self.submitted_at)
+
+    @property
     def failed_there(self) -> bool:
         """The service itself called it, or one of its parts, failed."""
         return self.error is not None and self.error.get("code") == "provider.failed"

@@ -163,7 +163,7 @@ def _oldest(alive: Iterable[Job]) -> list[dict[str, Any]]:
         if job.state is State.CLAIMED:
             since = job.dropped_at
         elif job.state in (State.SUBMITTING, State.IN_FLIGHT):
-            since = job.submitted_at or job.last_at
+            since = job.sent_at or job.last_at
         key = (job.provider, job.state.value)
         found[key] = min(since, found.get(key, since))
     return [

@@ -194,4 +194,5 @@ def _in_a_sentence(problems: list[Problem]) -> str:
     if first.line is None:
         return str(first)
     more = f"{count} problems, the first" if count > 1 else "a problem"
-    return f"{more} in {first.file}, line {first.line}, at {first.path}; `babeldrop check` tells what is wrong"
+    place = f", at {first.path}" if first.path else ""
+    return f"{more} in {first.file}, line {first.line}{place}; `babeldrop check` tells what is wrong"

@@ -66,7 +66,7 @@ def story(job: Job, *, kind: str, route: "Route | None") -> dict[str, object]:
         "attempts": job.attempts,
         "cost": job.cost,
         "dropped_at": stamp(job.dropped_at),
-        "submitted_at": stamp(job.submitted_at) if job.submitted_at else None,
+        "submitted_at": stamp(job.sent_at) if job.sent_at else None,
         "failed_at": stamp(job.last_at),
         "sha256": job.sha256,
         "size": job.size,

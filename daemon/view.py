@@ -20,6 +20,8 @@ NAME = "status.json"
 SCHEMA = 1
 _MOST_ROWS = 500
 _MEASURED_S = 15.0
+_RENEWED_S = 60.0
+"""The file is written at least so often, so that one that is old tells that it cannot be written."""
 
 
 class View:
@@ -160,12 +162,12 @@ class View:
         return list(rows.values())
 
     def write(self, *, force: bool = False) -> None:
-        """Replace the file if something changed and the last time was a second ago, or in any case."""
+        """Replace the file if something changed and the last time was a second ago, each minute, or in any case."""
         now = self._shop.clock.monotonic()
         if not force and now - self._written_at < 1.0:
             return
         snapshot = {**self.snapshot(), "measured": self._measures.latest(0.0 if force else _MEASURED_S)}
-        if not force and snapshot == self._written:
+        if not force and snapshot == self._written and now - self._written_at < _RENEWED_S:
             return
         self._written_at = now
         folder = disk.open_root(self._state)

@@ -5,6 +5,7 @@ moved away, no watches left), so its health is asked for, and the scan never dep
 """
 
 import contextlib
+import logging
 import os
 import threading
 import warnings
@@ -28,6 +29,20 @@ _MOST_HINTS = 4096
 # A modification only restarts a rest, and the next look notices that by itself; the kernel is not even asked to
 # tell of it, nor of the looks that our own scans take.
 _TELLING = [FileCreatedEvent, FileMovedEvent, FileClosedEvent, FileDeletedEvent, DirCreatedEvent, DirMovedEvent]
+
+
+_ENDING = "called when the thread is inactive"
+
+
+def _not_at_the_end(record: logging.LogRecord) -> bool:
+    """An emitter that is being stopped while it looks for an event calls that an error of its own; it is none.
+
+    One that is not alive while it should be is noticed by `Watcher.alive`.
+    """
+    return _ENDING not in str(record.msg)
+
+
+logging.getLogger("watchdog.observers.inotify").addFilter(_not_at_the_end)
 
 
 class Hints(FileSystemEventHandler):

@@ -313,7 +313,7 @@ def test_everything_is_told_in_one_run_and_nothing_is_started(place: Place, comm
     )
 
     assert done.returncode == 2
-    assert "3 problems; nothing was started." in done.stderr
+    assert "3 problems; nothing was done." in done.stderr
     for line, words in {
         1: "others could change this file: chmod go-w",
         2: "state: lies inside root",

@@ -149,6 +149,17 @@ def test_the_worst_comes_first_and_counts() -> None:
     assert then.as_json()["status"] == "failing"
 
 
+@pytest.mark.parametrize("why", ["account.key", "service.unreachable"])
+def test_what_closed_an_account_is_told_once_with_the_number_of_all_its_files(why: str) -> None:
+    """The file that met the closed door waits for the same reason; a second sentence would count it apart."""
+    found = facts({"jobs": [jobs(3)], "waits": [waits(why, 4000, count=1)]}, accounts=closed(why, 4000))
+
+    told = [reason.sentence for reason in health(found).reasons if reason.code == why]
+
+    assert len(told) == 1
+    assert "3 files wait" in told[0]
+
+
 def test_a_code_is_known_to_go_on_by_itself_or_needs_a_person() -> None:
     """Every code of the catalogue is judged, and those that are excused exist: a renamed one would be nobody's."""
     excused = judged.QUEUES | judged.AT_THE_SERVICE | judged.HERE
@@ -171,7 +182,7 @@ def test_no_file_is_named() -> None:
     named = {"ignored": [row], "resting": [row], "waiting": [{**row, "until": None}]}
     told = json.dumps(health(facts({"resting": [rests("open", 9999)]}, ignored_total=1, **named)).as_json())
 
-    assert "never taken" in told
+    assert "left alone" in told
     assert "unchanged for 2 hours" in told
     assert "salaries" not in told
     assert "inbox/acme" not in told

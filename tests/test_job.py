@@ -342,7 +342,7 @@ def test_times_of_a_life() -> None:
     moments = [job.claimed_at, job.submitted_at, job.ready_at, job.banked_at, job.delivered_at, job.last_at]
 
     assert [START + timedelta(seconds=after) for after in (1, 2, 8, 9, 11, 12)] == moments
-    assert START + timedelta(seconds=4) == job.parts[0].submitted_at
+    assert START + timedelta(seconds=4) == job.parts[0].submitted_at == job.sent_at
 
 
 @pytest.mark.parametrize(

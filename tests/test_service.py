@@ -1,6 +1,7 @@
 """One App after another: what a reload does when something is in its way."""
 
 import os
+import re
 import signal
 import sys
 from collections import Counter
@@ -202,6 +203,17 @@ def test_mistake_while_a_new_configuration_waits_takes_it_back(path: Path) -> No
     assert story == ["start en"]
     assert table.app.held is False
     assert "language" in table.app.view.config_problem
+
+
+def test_file_that_is_no_yaml_any_more_is_told_with_its_line(path: Path) -> None:
+    """There is no key to name then."""
+    table = _Table(path)
+
+    table.run(table.rewrite("\tx: [\n"), _nothing)
+
+    assert re.fullmatch(
+        r"a problem in \S+, line \d+; `babeldrop check` tells what is wrong", table.app.view.config_problem
+    )
 
 
 @pytest.mark.parametrize("key", ["root", "state"])

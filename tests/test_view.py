@@ -65,12 +65,20 @@ class TestWriting:
         assert watched.read()["waiting"][0]["why"] == "reason 49"
 
     def test_only_on_change(self, watched: Watched) -> None:
-        """A quiet daemon writes nothing, though time passes."""
-        for _ in range(100):
+        """A quiet daemon writes nothing within a minute, though time passes."""
+        for _ in range(34):
             watched.view.write()
             watched.bench.clock.advance(1.7)
 
         assert watched.writes == 1
+
+    def test_each_minute_also_without_a_change(self, watched: Watched) -> None:
+        """So that an old file tells whoever reads it that it could not be replaced."""
+        watched.view.write()
+        watched.bench.clock.advance(61.0)
+        watched.view.write()
+
+        assert watched.writes == 2
 
     def test_resting_files_are_no_change_by_themselves(self, watched: Watched) -> None:
         """Moments are shown, not ages, so nothing changes while a file rests."""

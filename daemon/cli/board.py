@@ -12,6 +12,8 @@ from daemon.cli.standing import moment_or_none
 from daemon.clock import moment
 
 _MOST_ROWS = 10
+_SILENT_S = 150.0
+"""A daemon writes its status each minute at least; an older one it could not replace."""
 _HELD = "folder.stopped"
 """Why a file rests in a folder that is paused, of which a row of its own tells."""
 
@@ -77,6 +79,13 @@ def _alarms(report: Mapping[str, Any], now: datetime) -> Iterator[str]:
         yield f"{_away(share, now)} Nothing is touched until {report['root']} is back."
     for problem in report["config_problem"]:
         yield f"The configuration was changed, but the daemon goes on with the one before: {problem}"
+    noted = moment_or_none(report["noted_at"])
+    if share is not None and noted is not None and (now - noted).total_seconds() > _SILENT_S:
+        then = f"{_when(noted, now).removeprefix('on ')}, {words.since(noted, now)} ago"
+        yield (
+            f"What follows is of {then}: the daemon could not write its status since. "
+            f"See whether {report['state']} has room, and the log."
+        )
     failing = moment_or_none(notify.get("failing_since"))
     if failing is not None:
         why = notify.get("why") or "no reason is known"
@@ -139,7 +148,8 @@ def _closed(account: Mapping[str, Any], now: datetime) -> str:
 def _budget(row: Mapping[str, Any], now: datetime) -> str:
     """What is spent of how much, what is not known yet, and when a hold ends."""
     share = f"{row['spent'] / row['per_month']:.0%}".replace("%", " %")
-    said = f"Budget of {row['month']}: {row['spent']:,g} of {row['per_month']:,} {row['unit']} spent ({share})"
+    spent = words.amount(row["spent"])
+    said = f"Budget of {row['month']}: {spent} of {row['per_month']:,} {row['unit']} spent ({share})"
     if row["in_flight"]:
         said += f", and {words.count(row['in_flight'], 'document')} under way of unknown cost"
     until = moment_or_none(row["held_until"])

@@ -53,7 +53,7 @@ def history(
         _refuse("--csv and --json cannot both be had.")
     with exits():
         choice = _choice(provider, month, since)
-        jobs = spending.ended(reading.load(config), choice)
+        jobs = spending.ended(reading.look(config).config, choice)
         if as_csv or as_json:
             rows = spending.sum_rows(costs.sums(jobs)) if only_sums else map(spending.row, jobs)
             columns = spending.SUM_COLUMNS if only_sums else spending.JOB_COLUMNS
@@ -175,7 +175,9 @@ def _table(*titles: str) -> "Table":
 
 
 def _price(cost: float | None, unit: str | None) -> str:
+    from daemon.cli import words
+
     if cost is None:
         return ""
-    shown = f"{cost:,.6f}".rstrip("0").rstrip(".")
+    shown = words.amount(cost)
     return f"{shown} {unit}" if unit else shown

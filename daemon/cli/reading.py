@@ -7,6 +7,7 @@ provider's entry only what every kind has in common is read, so no adapter is im
 import json
 import os
 import pwd
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -21,11 +22,14 @@ from daemon.cli import words
 from daemon.cli.running import DEFAULT
 from daemon.clock import SystemClock, moment
 from daemon.config import Config
-from daemon.errors import StateError
+from daemon.config_checks import Origin
+from daemon.errors import ConfigError, StateError
 from daemon.job import IllegalMoveError, Job
-from daemon.settings import ProviderSettings
+from daemon.settings import ProviderSettings, Secret
 
 _STATUS = "status.json"
+# Also in a file that is no YAML any more: the one line that says where the daemon's own view lies.
+_STATE_LINE = re.compile(r"""^state:[ \t]+(["']?)(?P<path>/[^"'#\n]*?)\1[ \t]*(?:#.*)?$""", re.MULTILINE)
 
 
 class _AnyEntry(ProviderSettings):
@@ -66,6 +70,8 @@ class Scene:
     """The services' names by provider, as any process has told them."""
     told: Mapping[str, Any] | None = None
     """`status.json` of whatever process wrote it last, also of one that is gone."""
+    mistakes: str = ""
+    """What is wrong with the configuration file, where a daemon goes on that has read it before that."""
 
     @property
     def root(self) -> str:
@@ -98,14 +104,18 @@ def load(path: Path) -> Config:
 
 
 def look(path: Path, now: datetime | None = None) -> Scene:
-    """Look at the daemon of a configuration. Raises ConfigError and StateError."""
-    config = load(path)
-    state = os.fspath(config.state)
+    """Look at the daemon of a configuration, by its own word where the file has mistakes by now.
+
+    Raises ConfigError (no daemon runs that has read the file before) and StateError.
+    """
+    mistakes = ""
     try:
-        running = kernel.is_locked(os.path.join(state, "lock"))
-        written, of_this_process = _status(state)
-    except PermissionError:
-        raise StateError(not_yours(state)) from None
+        config = load(path)
+    except ConfigError as error:
+        mistakes = f"{error.problems[0]}; `babeldrop check` tells everything that is wrong."
+        config = _as_it_runs(path, error)
+    state = os.fspath(config.state)
+    running, written, of_this_process = _told(state)
     return Scene(
         config=config,
         now=now or SystemClock().now(),
@@ -114,7 +124,34 @@ def look(path: Path, now: datetime | None = None) -> Scene:
         noted=moment(written["at"]) if written else None,
         titles=written.get("titles", {}) if written else {},
         told=written,
+        mistakes=mistakes,
     )
+
+
+def _as_it_runs(path: Path, mistakes: ConfigError) -> Config:
+    """What the daemon itself tells of a configuration that cannot be read. Raises ConfigError when none runs."""
+    try:
+        found = _STATE_LINE.search(disk.read_own(os.fspath(path)).decode("utf-8-sig"))
+    except (OSError, ValueError):
+        raise mistakes from None
+    running, written, of_this_process = _told(found["path"]) if found else (False, None, False)
+    if found is None or not running or written is None or not of_this_process:
+        raise mistakes
+    known = {
+        "root": written["root"],
+        "state": found["path"],
+        "providers": {name: _AnyEntry(kind=name, api_key=Secret(value="-")) for name in written["titles"]},
+    }
+    return Config.model_validate(known, context=Origin(os.fspath(path)))
+
+
+def _told(state: str) -> tuple[bool, dict[str, Any] | None, bool]:
+    """Whether a daemon runs, the last `status.json`, and whether it is that daemon's. Raises StateError."""
+    try:
+        running = kernel.is_locked(os.path.join(state, "lock"))
+        return running, *_status(state)
+    except PermissionError:
+        raise StateError(not_yours(state)) from None
 
 
 def _status(state: str) -> tuple[dict[str, Any] | None, bool]:

@@ -78,7 +78,7 @@ def report(scene: Scene, jobs: Iterable[Job]) -> dict[str, Any]:
         "root": scene.root,
         "state": scene.state,
         "noted_at": stamp(scene.noted) if scene.noted else None,
-        "config_problem": _texts(live.get("config_problem")),
+        "config_problem": _texts(live.get("config_problem") or scene.mistakes),
         "share": {"since": None, **live["share"]} if scene.live else None,
         "stopped": live.get("stopped", []) if scene.live else None,
         "notify": live.get("notify"),
@@ -171,7 +171,7 @@ def _ages(
 def _since(job: Job, state: str) -> datetime:
     if state == "waiting":
         return job.dropped_at
-    return (job.ready_at if state == "ready" else job.submitted_at) or job.last_at
+    return (job.ready_at if state == "ready" else job.sent_at) or job.last_at
 
 
 def last_told(scene: Scene) -> dict[str, Any] | None:

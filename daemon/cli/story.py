@@ -47,7 +47,8 @@ def facts(scene: Scene, job: Job) -> dict[str, Any]:
     """One job for programs; `waits` is why it does not go on, null without a living daemon."""
     code, until = reasons.of_job(scene, job, reasons.rows_of(scene.live or {})) if job.alive else (None, None)
     waits = {"code": code, "sentence": reasons.sentence(scene, job.provider, code), "until": until} if code else None
-    moments = ("dropped_at", "claimed_at", "submitted_at", "ready_at", "banked_at", "delivered_at", "last_at")
+    named = ("dropped_at", "claimed_at", "ready_at", "banked_at", "delivered_at", "last_at")
+    moments = {"submitted_at": job.sent_at, **{name: getattr(job, name) for name in named}}
     return {
         "id": job.id,
         "provider": job.provider,
@@ -61,7 +62,7 @@ def facts(scene: Scene, job: Job) -> dict[str, Any]:
         "attempts": job.attempts,
         "cost": job.cost,
         "unit": job.unit,
-        **{name: stamp(at) if (at := getattr(job, name)) else None for name in moments},
+        **{name: stamp(at) if at else None for name, at in moments.items()},
         "published": names.shown(job.published) if job.published else None,
         "error": dict(job.error) if job.error else None,
         "waits": waits,
@@ -95,9 +96,9 @@ def _relatives(job: Job, jobs: Iterable[Job]) -> Iterator[Job]:
 def _service(scene: Scene, job: Job, jobs: list[Job]) -> Iterator[str]:
     """What the service was asked, what it answered, and how long it took."""
     sent = [part for part in job.parts if part.submitted_at is not None]
-    if not sent or job.submitted_at is None:
+    if not sent or job.sent_at is None:
         return
-    provider, when = scene.title(job.provider), words.when(job.submitted_at, scene.now)
+    provider, when = scene.title(job.provider), words.when(job.sent_at, scene.now)
     if all(part.attempt == 0 for part in sent):
         payer = _payer(job, jobs)
         by = f" by job {payer.id}" if payer is not None else ""
@@ -111,7 +112,7 @@ def _service(scene: Scene, job: Job, jobs: list[Job]) -> Iterator[str]:
     if job.state is State.SUBMITTING:
         yield "The answer of the service is not known yet."
     elif job.ready_at is not None:
-        yield f"The service was done after {words.since(job.submitted_at, job.ready_at)}."
+        yield f"The service was done after {words.since(job.sent_at, job.ready_at)}."
 
 
 def _payer(job: Job, jobs: Iterable[Job]) -> Job | None:
@@ -133,7 +134,7 @@ def _result(scene: Scene, job: Job) -> Iterator[str]:
         yield f"The result ({size}) was fetched and checked {when}."
     if job.cost is not None:
         unit = f" {job.unit}" if job.unit else ""
-        yield f"It reports a cost of {job.cost:g}{unit}."
+        yield f"It reports a cost of {words.amount(job.cost)}{unit}."
 
 
 def _delivery(scene: Scene, job: Job) -> Iterator[str]:
@@ -203,7 +204,7 @@ def _waits(scene: Scene, job: Job) -> Iterator[str]:
         yield f"It waits. {why} {next_try(until, scene.now)}".rstrip()
         return
     looks = _next_look(scene, job) if job.state is State.IN_FLIGHT else ""
-    doing = _DOING[job.state].format(age=words.since(job.submitted_at or scene.now, scene.now))
+    doing = _DOING[job.state].format(age=words.since(job.sent_at or scene.now, scene.now))
     yield f"{doing} {looks}".rstrip()
 
 

@@ -46,6 +46,13 @@ class Told:
 
 def tell(scene: Scene, given: str) -> Told:
     """Everything that is known of a path, of a name, of a job's id, or of the service's own id."""
+    told = _tell(scene, given)
+    if scene.mistakes:
+        told.sentences.append(f"The configuration file has a mistake, so not all can be told: {scene.mistakes}")
+    return told
+
+
+def _tell(scene: Scene, given: str) -> Told:
     jobs = reading.jobs(scene.state, history=True)
     same = [jobs[given]] if given in jobs else _newest_first(job for job in jobs.values() if _is_theirs(job, given))
     if same:

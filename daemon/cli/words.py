@@ -44,6 +44,11 @@ def count(number: int, noun: str) -> str:
     return f"{number:,} {noun}{'' if number == 1 else 's'}"
 
 
+def amount(number: float) -> str:
+    """A cost: every digit that counts, `1,234,567.5`, never a power of ten."""
+    return f"{number:,.6f}".rstrip("0").rstrip(".")
+
+
 def size(number: int) -> str:
     """`26 bytes`, `2.7 kB`, `20 GB`; powers of ten, as in the configuration."""
     if number < 1000:

@@ -135,8 +135,14 @@ def _languages(desk: Desk) -> list[Finding]:
     """Whether the service knows the language of each configured folder, as far as its list tells."""
     book = Notebook(Area.CONFIGURATION, _SECTION)
     table = desk.capabilities.languages
-    doubtful = {folder: why for folder in desk.settings.languages if (why := _doubt(desk, folder))}
+    doubtful = [folder for folder in desk.settings.languages if _doubt(desk, folder)]
     subject = f"{desk.name} languages"
+    refused = {folder: why for folder in desk.settings.languages if (why := _refusal(desk, folder))}
+    for folder, why in refused.items():
+        do = f"Take {folder} off `languages`, or mend `source_language`."
+        book.problem(subject, f"every file in {folder} would fail: {why}", do, folder=folder)
+    if refused:
+        return book.findings
     count = len(desk.settings.languages)
     facts = {"folders": list(desk.settings.languages), "doubtful": sorted(doubtful), "known": len(table.targets)}
     if doubtful:
@@ -146,6 +152,17 @@ def _languages(desk: Desk) -> list[Finding]:
     else:
         book.good(subject, f"all {count} folders are known" if count != 1 else "its folder is known", **facts)
     return book.findings
+
+
+def _refusal(desk: Desk, folder: str) -> str | None:
+    """Why no file of a configured folder will be sent, such as a target that is the source as well."""
+    settings = desk.settings
+    table = desk.capabilities.languages
+    try:
+        route_for(folder, table=table, listed=settings.languages, default_source=settings.source_language)
+    except UnknownLanguageError as error:
+        return str(error)
+    return None
 
 
 def _doubt(desk: Desk, folder: str) -> bool:

@@ -225,7 +225,7 @@ def _failure(job: Job, look: Look, words: Words) -> Failure:
 
 def _work(job: Job, look: Look, words: Words) -> Work:
     usual = look.usual.get(job.provider)
-    began = job.submitted_at or job.claimed_at
+    began = job.sent_at or job.claimed_at
     row = look.reasons.get(job.id)
     note = ""
     if row is not None:

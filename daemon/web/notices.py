@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from daemon import health
 from daemon.clock import moment
 from daemon.web.words import Words, shown
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
 
 _MOST_TEXT = 600
 _MOST_NOTICES = 20
+# What passes by itself, and what has a notice of its own.
+_TOLD = health.QUEUES | health.AT_THE_SERVICE | health.HERE | {"budget.spent", "provider.removed"}
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -66,6 +69,16 @@ def _providers(look: "Look", words: Words) -> Iterator[Notice]:
             yield Notice(kind="alert", title=title, text=words.say("removed_text"))
         yield from _account(row["account"], service, look, words)
         yield from _budget(row.get("budget"), service, look, words)
+        yield from _held(row, service, look, words)
+
+
+def _held(row: Mapping[str, Any], service: str, look: "Look", words: Words) -> Iterator[Notice]:
+    """What keeps files beside account and budget and does not pass by itself, such as a full disk."""
+    for waits in row.get("waits") or ():
+        code = waits["code"]
+        if code and code not in _TOLD and not code.startswith("account."):
+            text = f"{reason(code, service, words)} {again(waits['next_try'], look.now, words)}".strip()
+            yield Notice(kind="alert", title=words.say("held", service=service), text=shown(text, _MOST_TEXT))
 
 
 def _account(account: Mapping[str, Any] | None, service: str, look: "Look", words: Words) -> Iterator[Notice]:

@@ -131,9 +131,9 @@ class Past:
         tally.delivered += 1
         if len(tally.spans) < _MOST_SPANS:
             tally.spans.append(seconds_between(job.dropped_at, job.delivered_at))
-        if job.submitted_at is not None:
+        if job.sent_at is not None:
             recent = self._usual.setdefault(job.provider, deque(maxlen=_MOST_USUAL))
-            took = seconds_between(job.submitted_at, job.delivered_at)
+            took = seconds_between(job.sent_at, job.delivered_at)
             if new:
                 recent.append(took)
             elif len(recent) < _MOST_USUAL:

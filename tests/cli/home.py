@@ -179,6 +179,7 @@ class Home:
             "pid": 4711,
             "started_at": stamp(NOON - timedelta(hours=3, minutes=48)),
             "at": stamp(self.clock.now()),
+            "root": os.fspath(self.root),
             "titles": {"gpttranslator": "GPTTranslator", "voicecheap": "VoiceCheap"},
             "share": {"there": True, "why": None},
             "detector": {"events": "inotify", "scan_s": 30.0},

@@ -7,7 +7,7 @@ import pytest
 
 from daemon.cli import standing
 from daemon.clock import stamp
-from daemon.errors import RejectedError
+from daemon.errors import ConfigError, RejectedError
 from tests.cli.home import NOON, Home, account
 from tests.cli.test_status import lines, report, row
 
@@ -42,6 +42,49 @@ def test_a_configuration_that_is_not_taken_is_told_with_its_mistake(home: Home) 
         "config.yaml, line 3: expected a duration"
     )
     assert told["config_problem"] == ["config.yaml, line 3: expected a duration"]
+
+
+@pytest.mark.parametrize("mistake", ["colour: red\n", "\tno: yaml [\n"])
+def test_a_daemon_is_seen_also_when_its_file_has_got_a_mistake(home: Home, mistake: str) -> None:
+    """It goes on with what it has read before, and an operator needs the status exactly then."""
+    home.claim("report.docx")
+    with home.config.open("a") as file:
+        file.write(mistake)
+    with home.running():
+        found, told = lines(home), report(home)
+
+    assert found[0].startswith("babeldrop is running")
+    assert found[1].startswith("The configuration was changed, but the daemon goes on with the one before: ")
+    assert "`babeldrop check`" in found[1]
+    assert told["root"] == str(home.root)
+    assert [(row["name"], row["configured"]) for row in told["providers"]] == [
+        ("gpttranslator", True),
+        ("voicecheap", True),
+    ]
+    assert told["providers"][0]["waiting"] == 1
+
+
+def test_a_status_that_could_not_be_written_is_told_with_its_age(home: Home) -> None:
+    """On a full disk the file stays as it was, and what it tells is no more than what was."""
+    with home.running():
+        fresh = lines(home)
+        home.clock.advance(200)
+        old = lines(home)
+
+    assert fresh[1] == ""
+    assert old[1] == (
+        "What follows is of today at 12:00, 3 min ago: the daemon could not write its status since. "
+        f"See whether {home.state} has room, and the log."
+    )
+
+
+def test_a_mistake_is_all_there_is_to_tell_when_no_daemon_runs(home: Home) -> None:
+    """Nobody knows then what the file meant."""
+    home.tell()
+    home.config.write_text(home.config.read_text() + "colour: red\n")
+
+    with pytest.raises(ConfigError, match="colour: unknown key"):
+        home.look()
 
 
 def test_notifications_that_fail_are_told(home: Home) -> None:

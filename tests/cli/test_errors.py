@@ -18,7 +18,7 @@ from daemon.errors import ConfigError, Problem, ShareAwayError, StateError
         (FileNotFoundError(errno.ENOENT, "No such file or directory", "/x/y"), "/x/y: No such file or directory\n"),
         (
             ConfigError([Problem(message="wrong", path="root", file="c.yaml", line=3)]),
-            "c.yaml:3: root: wrong\n1 problem; nothing was started.\n",
+            "c.yaml:3: root: wrong\n1 problem; nothing was done.\n",
         ),
     ],
 )
@@ -30,6 +30,33 @@ def test_what_an_administrator_can_mend_is_said_without_a_traceback(
         raise error
 
     assert left.value.exit_code == 2
+    assert capsys.readouterr().err == sentence
+
+
+@pytest.mark.parametrize(
+    ("number", "sentence"),
+    [
+        (
+            errno.ENOSPC,
+            (
+                "No space left on device. "
+                "Make room on the disk of `state` and on that of `root`, and start again; nothing was lost.\n"
+            ),
+        ),
+        (
+            errno.EIO,
+            "Input/output error. The disk or the share is in trouble; nothing was lost, start again later.\n",
+        ),
+    ],
+)
+def test_what_passes_has_another_code_and_says_what_to_do(
+    number: int, sentence: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Exit code 1: the service may be started again as it is."""
+    with pytest.raises(typer.Exit) as left, exits():
+        raise OSError(number, os.strerror(number))
+
+    assert left.value.exit_code == 1
     assert capsys.readouterr().err == sentence
 
 

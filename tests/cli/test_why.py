@@ -485,3 +485,36 @@ def test_a_name_with_bytes_that_are_no_text_can_be_asked_for(home: Home) -> None
 
     assert found.heading == rf"caf\xe9 one.txt, gpttranslator to fr, job {job}"
     assert found.sentences[-1] == rf"  babeldrop retry -c {home.config} $'failed/gpttranslator/fr/caf\xe9 one.txt'"
+
+
+def test_a_file_is_told_of_also_when_the_configuration_has_got_a_mistake(home: Home) -> None:
+    """The daemon goes on with what it read before; what cannot be told for that is said."""
+    with home.running():
+        job = delivered(home)
+        home.config.write_text(home.config.read_text() + "colour: red\n")
+        found = told(home, "report.docx")
+
+    assert found.heading == HEAD.format(job=job)
+    assert found.sentences[-1].startswith("The configuration file has a mistake, so not all can be told: ")
+    assert "colour: unknown key" in found.sentences[-1]
+
+
+def test_a_submission_that_was_not_taken_is_not_the_one_that_counts(home: Home) -> None:
+    """Sent when the service took it, and done so long after that; what was refused an hour before is another try."""
+    job = home.claim("report.docx")
+    home.submit(job)
+    home.record(job, "refused", part=0, why="service.unreachable")
+    home.clock.advance(3600)
+    home.submit(job, attempt=2)
+    home.accept(job, "12345")
+    home.clock.advance(95)
+    home.bank(job, "report.docx", cost=1234567.0)
+    home.deliver(job, "report.docx")
+    sentences = told(home, job).sentences
+
+    assert (
+        f"It was sent to GPTTranslator today at 13:00:01, at attempt 2, as report.{job}-2.docx; "
+        "the service calls it 12345." in [one.replace("“gpttranslator”", "GPTTranslator") for one in sentences]
+    )
+    assert "The service was done after 1 min." in sentences
+    assert "It reports a cost of 1,234,567." in sentences

@@ -133,7 +133,7 @@ def test_a_cost_has_its_unit_where_the_service_tells_one(home: Home) -> None:
     home.submit(job)
     home.record(job, "accepted", part=0, ref="1", cost=1250, unit="characters")
 
-    assert "It reports a cost of 1250 characters." in sentences(home, job)
+    assert "It reports a cost of 1,250 characters." in sentences(home, job)
 
 
 # -- under way ----------------------------------------------------------------------------------------------

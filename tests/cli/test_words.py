@@ -95,3 +95,12 @@ def test_a_quoted_path_means_the_same_in_a_shell(raw: bytes) -> None:
     told = subprocess.run(["bash", "-c", f"printf %s {quoted}"], capture_output=True, check=True).stdout
     assert names.shown(quoted) == quoted
     assert told == raw
+
+
+@pytest.mark.parametrize(
+    ("number", "expected"),
+    [(3.0, "3"), (0.0, "0"), (100.0, "100"), (1234567.0, "1,234,567"), (0.0005, "0.0005")],
+)
+def test_an_amount_has_every_digit_that_counts(number: float, expected: str) -> None:
+    """A cost is compared with a bill, so it is never rounded to a power of ten."""
+    assert words.amount(number) == expected

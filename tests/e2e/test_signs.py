@@ -119,6 +119,27 @@ def test_a_claimed_file_comes_back_before_it_is_sent(site: Site) -> None:
     assert not site.accepted()
 
 
+def test_a_sign_put_down_while_the_daemon_is_stopped_counts(site: Site) -> None:
+    """What was claimed and not sent by then is not sent by the next start either: that looks first."""
+    only_events(site)
+    site.inbox(f"{FR}/first~http-402.txt").write_bytes(b"first " + TEXT)
+    with site.daemon() as daemon:
+        daemon.started()
+        wait_for(lambda: daemon.lines("account.closed"), "the account to close")
+        site.inbox(f"{FR}/second.txt").write_bytes(b"second " + TEXT)
+        wait_for(lambda: len(site.jobs()) == 2, "the second to be claimed")
+        assert daemon.stop() == 0
+    site.inbox(f"{FR}/second.txt.cancel").write_bytes(b"")
+    with site.daemon() as daemon:
+        daemon.started()
+        wait_for(lambda: f"{FR}/second.txt" in site.files("failed"), "it to come back", 20.0)
+
+        assert daemon.stop() == 0
+
+    assert site.failed()[f"{FR}/second.txt"]["error"]["code"] == "drop.withdrawn"
+    assert not [entry for entry in site.sandbox.ledger() if entry["file"].startswith("second")]
+
+
 def test_a_file_that_was_sent_is_not_withdrawn(site: Site) -> None:
     """It may have been paid: it goes on to its end, and whoever asks is told that the sign came too late."""
     only_events(site)

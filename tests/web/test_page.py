@@ -268,6 +268,17 @@ class TestNotices:
 
         assert words in notice.text
 
+    def test_what_keeps_files_until_somebody_acts_is_told_above_them(self) -> None:
+        """A full disk is no affair of one file, and the page must not say that everything is under way."""
+        full = {"code": "disk.full", "jobs": 1, "next_try": None}
+        busy = {"code": "service.error", "jobs": 1, "next_try": None}
+        found = shown(look(providers=[provider(ready=1, waits=[full, busy])]))
+        (notice,) = found.notices
+
+        assert (notice.kind, notice.title) == ("alert", "Files for Acme cannot go on")
+        assert "too little room" in notice.text
+        assert found.headline == "1 matter needs somebody"
+
     def test_a_budget_with_room_says_nothing(self) -> None:
         """As does an account that is open."""
         budget = {"unit": "credits", "per_month": 200, "spent": 3, "state": "ok", "held_until": None}
