@@ -13,11 +13,13 @@ import threading
 from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
+from daemon import extras
+
 if TYPE_CHECKING:
     from apprise import Apprise, AppriseAsset
 
 MISSING: Final = "apprise is not installed"
-INSTALL: Final = "pip install 'babeldrop[notify]'"
+INSTALL: Final = extras.install("notify")
 
 _SCHEME = re.compile(r"([a-z0-9]{2,20})://.", re.IGNORECASE)
 _ANSWERED = re.compile(r"\berror=([1-5][0-9]{2})\b")

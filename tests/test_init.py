@@ -347,7 +347,6 @@ def test_the_unit_has_the_paths_the_keys_and_the_group() -> None:
     lines = text.splitlines()
 
     assert f"ExecStart={' '.join(unit.program())} run -c /etc/babeldrop/config.yaml" in lines
-    assert "SupplementaryGroups=office" in lines
     assert "StateDirectory=babeldrop" in lines
     assert "ReadWritePaths=-/srv/translate" in lines
     credentials = [line.partition("=")[2] for line in lines if line.startswith("LoadCredential=")]
@@ -358,7 +357,6 @@ def test_the_unit_has_the_paths_the_keys_and_the_group() -> None:
         "LoadCredential",
         "User",
         "Group",
-        "SupplementaryGroups",
         "ReadWritePaths",
         "PrivateTmp",
         "ProtectHome",
@@ -381,8 +379,20 @@ def test_a_folder_of_somebodys_home_is_not_hidden_by_the_unit() -> None:
     """The sandbox would show the daemon an empty folder; what is relaxed says why."""
     text = unit.render(_answers(SYSTEM, root="/home/ana/share", state="/var/lib/babeldrop"), "ana")
 
-    assert "ProtectHome=read-only\n# Above: a folder of home directories" in text
+    assert "\n# Relaxed: a folder of home directories holds what the daemon needs.\nProtectHome=read-only\n" in text
+    assert "ProtectHome=tmpfs" not in text
     assert "ReadWritePaths=-/home/ana/share" in text
+
+
+def test_what_goes_from_the_unit_takes_its_words_with_it() -> None:
+    """No sentence about credentials, a state folder or a closed home stands where there is none."""
+    entry = replace(reading.languages(reading.provider("voicecheap:fr")), key=reading.key("env:KEY"))
+    answers = Answers(folder=SYSTEM, entries=(entry,), root="/home/ana/share", state="/data/b").with_defaults()
+    text = unit.render(answers, "ana")
+
+    assert not any(word in text for word in ("Credential", "StateDirectory", "`state:`", "ProtectHome=tmpfs"))
+    assert "EnvironmentFile=-/etc/babeldrop/environment" in text
+    assert "Credentials are read by systemd" in unit.render(_answers(SYSTEM), "babeldrop")
 
 
 @pytest.mark.parametrize("language", ["en", "de"])

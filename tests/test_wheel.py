@@ -54,6 +54,7 @@ def test_a_set_up_is_made_by_an_installed_wheel(installed: Path, tmp_path: Path)
 
     assert (named.returncode, made.returncode) == (0, 0), named.stderr + made.stderr
     assert "--provider" in named.stdout
+    assert any(installed.parent.rglob("daemon/data/growing-delay.conf"))
     assert (
         f"ExecStart={installed / 'babeldrop'} run -c {home / 'config.yaml'}\n"
         in (home / "babeldrop.service").read_text()

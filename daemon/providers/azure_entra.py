@@ -8,9 +8,9 @@ from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
 
-from daemon import names
+from daemon import extras, names
 
-EXTRA = "pip install 'babeldrop[azure]'"
+EXTRA = extras.install("azure")
 _SCOPE = "https://cognitiveservices.azure.com/.default"
 _WORDS = 300
 

@@ -3,6 +3,7 @@
 import json
 import re
 
+from daemon import extras
 from daemon.setup.answers import Answers, Entry
 
 _PLAIN = re.compile(r"[A-Za-z/][A-Za-z0-9/._-]*|https?://[A-Za-z0-9/._:-]*[A-Za-z0-9/]")
@@ -16,7 +17,8 @@ _HEAD = """\
 # Look at everything: babeldrop doctor -c {config}
 # Make it count:      systemctl reload babeldrop
 #
-# What is not here keeps its default; the README has every setting. Durations are written 500ms, 2s, 5m, 24h, 30d.
+# What is not here keeps its default; docs/configuration.md has every setting.
+# Durations are written 500ms, 2s, 5m, 24h, 30d.
 
 # The folder that people see: inbox, outbox, failed, archive. It may be a network share.
 root: {root}
@@ -37,7 +39,8 @@ outbox: {{file_mode: "0664", folder_mode: "2775"}}
 # A status page on this machine, with metrics (/metrics) and health (/healthz).
 # web: {{listen: 127.0.0.1:8787}}
 
-# Who is told of what needs a person (install babeldrop[notify]); each url is written like api_key below.
+# Who is told of what needs a person; each url is written like api_key below. An optional package is needed:
+# {install}
 # notify: {{urls: [{{credential: mail}}], quiet: "22:00-06:00"}}
 
 # The translation services. Each entry is a folder under inbox/, by the same name.
@@ -54,6 +57,7 @@ def render(answers: Answers) -> str:
         root=_value(answers.root),
         state=_value(answers.state),
         language=answers.language,
+        install=extras.install("notify"),
         group=answers.group or "the one that the inbox has",
     )
     return head + "\n".join(_entry(one) for one in answers.entries)

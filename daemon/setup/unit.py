@@ -44,8 +44,6 @@ def render(answers: Answers, group: str, text: str | None = None) -> str:
     unit.put("ExecStart", [_command([*program(), "run", "-c", str(answers.config)])])
     unit.put("User", [answers.user or ""])
     unit.put("Group", [group])
-    # The root's files belong to it, and who is not in the group may not set the bit that hands it down.
-    unit.put("SupplementaryGroups", [answers.group] if answers.group else [], after="Group")
     names = dict.fromkeys(entry.key.credential for entry in answers.entries if entry.key and entry.key.credential)
     handed = [f"{name}:{_unquoted(credential_file(answers.folder, name))}" for name in names]
     unit.put("LoadCredential", handed, after="ExecStart")
@@ -72,9 +70,9 @@ def _uncover(unit: "_Unit", answers: Answers, root: str, state: str) -> None:
     files = [entry.key.file for entry in answers.entries if entry.key and entry.key.file]
     needed = [root, state, str(answers.config), program()[0], *files]
     if _any_below(needed, _HOMES):
-        unit.put("ProtectHome", ["read-only"], why="Above: a folder of home directories holds what the daemon needs.")
+        unit.put("ProtectHome", ["read-only"], why="Relaxed: a folder of home directories holds what the daemon needs.")
     if _any_below(needed, _SCRATCH):
-        unit.put("PrivateTmp", ["no"], why="Above: what the daemon needs lies in a folder for temporary files.")
+        unit.put("PrivateTmp", ["no"], why="Relaxed: what the daemon needs lies in a folder for temporary files.")
 
 
 def _any_below(paths: list[str], tops: tuple[str, ...]) -> bool:
@@ -90,12 +88,22 @@ class _Unit:
         self._lines = lines[first:]
 
     def put(self, key: str, values: list[str], *, after: str = "", why: str = "") -> None:
-        """Give a key these values and no other, where it stands, else behind the last line of another key."""
+        """Give a key these values and no other, where it stands, else behind the last line of another key.
+
+        What the comment above it says goes with a key that goes, and makes room for another reason; values that were
+        examples (`#Key=`) go in any case.
+        """
+        self._lines = [line for line in self._lines if not line.startswith(f"#{key}=")]
         at = self._numbers(key)
         place = at[0] if at else (self._numbers(after) or [len(self._lines) - 1])[-1] + 1
-        kept = [line for number, line in enumerate(self._lines) if number not in at]
+        gone = set(at)
+        if at and (why or not values):
+            while self._lines[place - 1].startswith("#"):
+                place -= 1
+                gone.add(place)
         told = [f"# {why}"] if why else []
-        self._lines = kept[:place] + [f"{key}={value}" for value in values] + told + kept[place:]
+        rest = [line for number, line in enumerate(self._lines[place:], place) if number not in gone]
+        self._lines = self._lines[:place] + told + [f"{key}={value}" for value in values] + rest
 
     def _numbers(self, key: str) -> list[int]:
         return [number for number, line in enumerate(self._lines) if line.startswith(f"{key}=")]
