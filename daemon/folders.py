@@ -288,15 +288,15 @@ class Folders:
     @contextlib.contextmanager
     def _original_in(self, root: int, place: Place, job: str) -> Iterator[int | None]:
         """The folder in `processing/` with the job's original; None when the original is not there any more."""
-        try:
-            here = disk.open_folder(root, self._claimed_in(place, job))
-        except FileNotFoundError:
-            yield None
-            return
-        try:
-            yield here if disk.exists(here, place.base) else None
-        finally:
-            disk.close(here)
+        with contextlib.ExitStack() as opened:
+            here = None
+            with contextlib.suppress(FileNotFoundError):
+                here = opened.enter_context(disk.folder(root, self._claimed_in(place, job)))
+            is_there = here is not None and disk.exists(here, place.base)
+            yield here if is_there else None
+            if here is not None and not is_there:
+                # Whoever has moved it may have been killed before that was durable.
+                disk.sync_folder(here)
 
     def prune_archive(self, before: float) -> int:
         """Remove originals that were archived before a Unix time; returns how many.

@@ -11,7 +11,7 @@ from typing import Any
 
 from daemon import __version__, disk, messages, names
 from daemon.clock import stamp, utc
-from daemon.intake import Intake
+from daemon.intake import WANTED, Intake
 from daemon.job import State
 from daemon.measuring import Measures
 from daemon.workshop import Waiting, Workshop
@@ -86,6 +86,7 @@ class View:
                 for path, code in heapq.nsmallest(_MOST_ROWS, left.items())
             ],
             "ignored_total": len(left),
+            "withdrawn_total": sum(code.startswith(WANTED) for code in left.values()),
             "stopped": [
                 {
                     "path": names.shown(stop.path),
@@ -166,13 +167,16 @@ class View:
         now = self._shop.clock.monotonic()
         if not force and now - self._written_at < 1.0:
             return
-        snapshot = {**self.snapshot(), "measured": self._measures.latest(0.0 if force else _MEASURED_S)}
+        snapshot = self.snapshot()
+        # What is measured goes on changing while nothing happens, and so is no reason to write by itself.
         if not force and snapshot == self._written and now - self._written_at < _RENEWED_S:
             return
+        measured = self._measures.latest(0.0 if force else _MEASURED_S)
         self._written_at = now
         folder = disk.open_root(self._state)
         try:
-            disk.write_json(folder, NAME, {**snapshot, "at": stamp(self._shop.clock.now())}, 0o644)
+            told = {**snapshot, "measured": measured, "at": stamp(self._shop.clock.now())}
+            disk.write_json(folder, NAME, told, 0o644)
         finally:
             disk.close(folder)
         self._written = snapshot

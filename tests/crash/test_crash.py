@@ -96,11 +96,13 @@ def test_a_folder_whose_maker_was_killed_is_made_durable(running: Services, fold
     assert tally.losses > 10
 
 
-@pytest.mark.parametrize("folder_synced", [".", "share", "share/inbox/gpttranslator/fr/sub"])
+@pytest.mark.parametrize(
+    "folder_synced", [".", "share", "share/inbox/gpttranslator/fr/sub", "share/archive/gpttranslator/fr/sub"]
+)
 def test_what_a_killed_process_left_volatile_is_made_durable(
     folder_synced: str, running: Services, folder: Path
 ) -> None:
-    """Killed before a name was synced (of the state, of the marker, of a claim), and without power in the next life."""
+    """Killed before a name was synced (state, marker, claim, archived original), and without power in the next life."""
     steps = run(DELIVERED, running, folder).steps
     at = next(at for at, step in enumerate(steps, 1) if step.name == "sync_folder" and step.about == folder_synced)
     tally = crashes(DELIVERED, running, folder, first=(Blow(at=at),), kill=False, stride=2)
