@@ -300,13 +300,19 @@ def _states(look: _Look) -> Iterator[Reason]:
 
 
 def _inbox(look: _Look) -> Iterator[Reason]:
-    ignored = look.facts.get("ignored_total") or 0
-    if ignored:
+    withdrawn = look.facts.get("withdrawn_total") or 0
+    ignored = (look.facts.get("ignored_total") or 0) - withdrawn
+    if withdrawn:
+        told = f"{files(withdrawn, 'lie')} in the inboxes as somebody asked with a .cancel."
+        yield _degraded("drop.withdrawn", f"{told} `babeldrop status` says which.")
+    if ignored > 0:
         lie = "file or folder in the inboxes is" if ignored == 1 else "files or folders in the inboxes are"
         yield _failing("drop.ignored", f"{ignored} {lie} left alone. `babeldrop status` says which and why.")
     for row in look.rows("resting"):
         why, lie = row["why"], f"{files(row['files'])} in the inboxes"
-        if why not in SETTLING:
+        if why == "folder.stopped" and not look.is_older(row["since"], DAY_S):
+            yield _degraded(why, f"{lie}: {messages.waiting(why, {})} `babeldrop status` says which.")
+        elif why not in SETTLING:
             yield _failing(why, f"{lie}: {messages.waiting(why, {})} `babeldrop status` says which.")
         elif look.is_older(row["since"], STUCK_S):
             age = length(look.age(row["since"]) or 0.0)

@@ -37,7 +37,7 @@ _LONGEST = 3500
 _NOT_NOW = kernel.FOR_NOW | {errno.ENOENT, errno.ELOOP, errno.ENOTDIR, errno.EPERM}
 """Errors of an opening after which the next listing tells more: in trouble, gone, no plain file any more, or a
 folder on the way became something else."""
-_WANTED = ("withdrawn", "too_late")
+WANTED = ("withdrawn", "too_late")
 """What is left alone because a person said so is no reason for a warning."""
 
 
@@ -160,7 +160,7 @@ class Intake:
         self._left[folder] = left
         for path, code in left.items():
             why = messages.left_alone(code)
-            if not code.startswith(_WANTED):
+            if not code.startswith(WANTED):
                 self._shop.warn_once((path, why), "drop.ignored", path=names.shown(path), why=names.shown(why))
             elif before.get(path) != code:
                 self._shop.log.info("drop.withdrawn", path=names.shown(path), why=names.shown(why))

@@ -156,8 +156,8 @@ CATALOGUE: tuple[Row, ...] = (
         "ignored_files",
         "gauge",
         (),
-        "Files and folders in the inboxes that are never taken as they are.",
-        readings.one(lambda f: f["ignored_total"]),
+        "Files and folders in the inboxes that are never taken as they are; without those that a .cancel holds.",
+        readings.one(lambda f: f["ignored_total"] - f.get("withdrawn_total", 0)),
     ),
     Row(
         "jobs",

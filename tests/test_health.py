@@ -73,7 +73,8 @@ NEEDS_SOMEBODY: dict[str, dict[str, Any]] = {
     "a file that is never taken": facts(ignored_total=1),
     "a file that lies unchanged": facts({"resting": [rests("open", 1000)]}, resting_total=1),
     "a file without a reason": facts({"resting": [rests("", 1000)]}, resting_total=1),
-    "a folder that somebody stopped": facts({"resting": [rests("folder.stopped", 1)]}, resting_total=1),
+    "a folder that somebody stopped and forgot": facts({"resting": [rests("folder.stopped", 90_000)]}, resting_total=1),
+    "one that is never taken beside a withdrawn one": facts(ignored_total=2, withdrawn_total=1),
     "a file that is written to for days": facts({"unclaimed_since": ago(90_000)}, resting_total=1),
 }
 
@@ -129,6 +130,8 @@ UNEASY: dict[str, dict[str, Any]] = {
     ),
     "notifications that fail": facts(notify={"failing_since": ago(100)}),
     "a folder that is stopped and empty": facts(stopped=[{"path": "inbox/acme/fr", "files": 0}]),
+    "a folder that somebody stopped, with files": facts({"resting": [rests("folder.stopped", 80_000, 3)]}),
+    "files that somebody withdrew": facts(ignored_total=2, withdrawn_total=2),
     "a configuration that was refused": facts(config_problem="line 3"),
 }
 
@@ -139,6 +142,23 @@ def test_what_is_not_as_it_should_be_is_said_and_still_200(found: dict[str, Any]
     then = health(found)
 
     assert (then.level, then.code, len(then.reasons)) == (Level.DEGRADED, 200, 1)
+
+
+def test_what_people_asked_for_is_said_in_words() -> None:
+    """A STOP with files and a .cancel wake nobody for a day, and are not green either."""
+    then = health(facts({"resting": [rests("folder.stopped", 5, 3)]}, ignored_total=1, withdrawn_total=1))
+
+    assert [(reason.code, reason.sentence) for reason in then.reasons] == [
+        (
+            "drop.withdrawn",
+            "1 file lies in the inboxes as somebody asked with a .cancel. `babeldrop status` says which.",
+        ),
+        (
+            "folder.stopped",
+            f"3 files wait in the inboxes: {messages.waiting('folder.stopped', {})} `babeldrop status` says which.",
+        ),
+    ]
+    assert then.code == 200
 
 
 def test_the_worst_comes_first_and_counts() -> None:
@@ -219,7 +239,8 @@ anything = st.builds(
         }
     ),
     share=st.builds(lambda there, since: {"there": there, "since": since}, st.booleans(), moments),
-    ignored_total=st.integers(0, 2),
+    ignored_total=st.integers(2, 4),
+    withdrawn_total=st.integers(0, 2),
     started_at=moments,
     accounts=st.lists(
         st.builds(

@@ -202,6 +202,24 @@ def test_a_file_in_the_wrong_place_is_never_green(looked: Looked, drop: str, cod
     assert [reason.code for reason in health(looked.view.facts()).reasons] == [code]
 
 
+@pytest.mark.parametrize(
+    ("sign", "code", "left"), [("text.txt.cancel", "drop.withdrawn", 1), ("STOP", "folder.stopped", 0)]
+)
+def test_what_somebody_asked_for_wakes_nobody(looked: Looked, sign: str, code: str, left: int) -> None:
+    """It is said in words and still 200, and it is no file in the wrong place for the metrics either."""
+    bench = looked.bench
+    bench.drop(f"acme/fr/{sign}", b"")
+    bench.drop("acme/fr/text.txt")
+    bench.scan()
+    looked.scanned()
+    facts = looked.view.facts()
+    then = health(facts)
+
+    assert (then.code, [reason.code for reason in then.reasons]) == (200, [code])
+    assert (facts["ignored_total"], facts["withdrawn_total"]) == (left, left)
+    assert b"babeldrop_ignored_files 0.0" in metrics.exposition(facts)
+
+
 def test_a_share_that_goes_away_is_told_in_time(looked: Looked) -> None:
     """At first it may be a hiccup; after five minutes somebody is called."""
     looked.scanned()

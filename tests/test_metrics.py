@@ -66,7 +66,8 @@ BUSY = facts(
     accounts=[account("acme", "third"), account("other", door="closed", reason="account.key", since=ago(60))],
     notify={"failing_since": ago(60)},
     resting_total=3,
-    ignored_total=1,
+    ignored_total=3,
+    withdrawn_total=2,
 )
 
 
@@ -111,6 +112,7 @@ class TestExposition:
             ("healthy", {(): 0.0}),
             ("share_up", {(): 1.0}),
             ("resting_files", {(): 3.0}),
+            # One of three: the others were withdrawn.
             ("ignored_files", {(): 1.0}),
             ("oldest_unclaimed_seconds", {(): 12.5}),
             ("oldest_waiting_seconds", {("acme",): 90.0, ("other",): 0.0}),
@@ -224,7 +226,12 @@ class TestDocuments:
         told = (
             {
                 reason.code
-                for found in (BUSY, facts(share={"there": False}), facts({"scan": {"at": None}}))
+                for found in (
+                    BUSY,
+                    facts(share={"there": False}),
+                    facts({"scan": {"at": None}}),
+                    facts({"unclaimed_since": ago(100_000)}),
+                )
                 for reason in health(found).reasons
             }
             | messages.CATALOGUE.keys()

@@ -140,7 +140,9 @@ def _by_day(
                 y = min(_height(values[day], top, ground), ground - 2)
                 shapes.append(Shape(_r(left + place * broad), _r(y), _r(broad - 1), _r(ground - y), kind))
         if (len(days) - 1 - index) % 2 == 0:
-            labels.append(Label(_r(_LEFT + (index + 0.5) * step), HEIGHT - 6, _short(day, words, now)))
+            last = index == len(days) - 1
+            x, anchor = (WIDTH, "end") if last else (_LEFT + (index + 0.5) * step, "middle")
+            labels.append(Label(_r(x), HEIGHT - 6, _short(day, words, now), anchor))
     return Chart(
         title=title,
         about=about,

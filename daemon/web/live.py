@@ -4,17 +4,19 @@ from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any
 
-from daemon import history
+from daemon import disk, history, names
 from daemon.cli import reasons, standing
 from daemon.cli.reading import Scene
 from daemon.clock import moment, stamp
 from daemon.config import Config
+from daemon.folders import Place
 from daemon.job import Job
-from daemon.web.model import Look, Page, page
+from daemon.web.model import MOST_ROWS, Look, Page, page
 from daemon.web.past import DAYS, Past
 from daemon.web.words import Words
 from daemon.workshop import Workshop
 
+_MOST_NAMES = 5
 Facts = Callable[[], Mapping[str, Any]]
 """What `status.json` would say now."""
 
@@ -37,6 +39,18 @@ class Live:
         self.past.load(sorted(jobs, key=lambda job: job.last_at, reverse=True), now)
         since = f"{now - timedelta(days=DAYS):%Y-%m}"
         self.past.load(history.ended(str(self._config.state), since=since), now)
+
+    def clear(self) -> None:
+        """Forget failures whose file somebody has taken out of `failed/`, among those that the page shows.
+
+        Asks the share, which may hang. Raises ShareAwayError.
+        """
+        shop = self._shop
+        shown = self.past.failed(shop.clock.now(), shop.journal.alive())[:MOST_ROWS]
+        if not shown or shop.away is not None:
+            return
+        with shop.folders.opened() as root:
+            self.past.forget([job.id for job in shown if _is_gone(root, job)])
 
     def page(self, *, stopped: bool = False) -> Page:
         """What the page shows now."""
@@ -91,3 +105,20 @@ class Live:
 
         waiting = self._shop.waiting.copy()
         return [{"job": key, "why": wait.why, "until": utc(wait.until)} for key, wait in sorted(waiting.items())]
+
+
+def _is_gone(root: int, job: Job) -> bool:
+    """Whether nothing lies in `failed/` that may be the job's file. What cannot be seen is there."""
+    if (job.error or {}).get("code") == "drop.gone":
+        # It has never lain there.
+        return False
+    place = Place(provider=job.provider, folder=job.folder, name=job.name)
+    # One before it may have had its name.
+    choices = (names.fit(names.numbered(place.base, number), "", job.id) for number in range(1, _MOST_NAMES + 1))
+    try:
+        with disk.folder(root, place.within("failed")) as here:
+            return not any(disk.exists(here, name) for name in choices)
+    except (FileNotFoundError, NotADirectoryError):
+        return True
+    except OSError:
+        return False

@@ -283,9 +283,11 @@ def _groups(look: Look, words: Words) -> Iterator[Group]:
         tries = (look.reasons[job.id][1] for job, _ in jobs if code)
         soonest = min(filter(None, tries), default=None)
         sentence = f"{reason(code, title, words)} {again(soonest, look.now, words)}".strip()
-        sentence = sentence or words.say("group.turn")
+        told = _bounded(sentence or words.say("group.turn"))
+        if provider in look.usual:
+            told += " " + words.say("group.usual", span=words.span(*look.usual[provider]))
         rows = [Queued(file=_file(job, job.dropped_at, look, words), place=place) for job, place in jobs[:room]]
-        yield Group(heading=heading, sentence=_bounded(sentence), files=Listing(rows, len(jobs)))
+        yield Group(heading=heading, sentence=told, files=Listing(rows, len(jobs)))
 
 
 def link(path: str, *, folder: bool = False) -> str:

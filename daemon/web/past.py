@@ -80,6 +80,12 @@ class Past:
             ]
         return sorted(found, key=lambda job: job.last_at, reverse=True)
 
+    def forget(self, failed: Iterable[str]) -> None:
+        """These failures, by their ids, need nobody any more; they still count in their day."""
+        with self._lock:
+            for key in failed:
+                self._failed.pop(key, None)
+
     def usual(self) -> dict[str, tuple[float, float]]:
         """By provider the seconds between which the middle half of its last documents took from being sent to being
         delivered; none for one that has delivered fewer than five.

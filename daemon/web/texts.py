@@ -7,18 +7,18 @@ ENGLISH: Mapping[str, str] = {
     "overview": "Overview",
     "as_of": "As of {time}, {date}",
     "stale": (
-        "When this is older than five minutes, the service may have stopped, or this computer sees an old copy: "
+        "When this is older than five minutes, babeldrop may have stopped, or this computer sees an old copy: "
         "tell the administrator."
     ),
     "loads_again": "This page loads again by itself every 30 seconds.",
     "follows": "This page follows by itself.",
-    "lost": "The service does not answer any more; this is how things stood at the time above.",
+    "lost": "babeldrop does not answer any more; this is how things stood at the time above.",
     "drop_here": (
         "Put a file into {inbox}, in the folder of a service and a language. What comes back lies in {outbox}."
     ),
     # -- the headline
     "headline.away": "The folder is out of reach",
-    "headline.stopped": "The service is stopped",
+    "headline.stopped": "babeldrop is stopped",
     "headline.one_matter": "1 matter needs somebody",
     "headline.matters": "{number} matters need somebody",
     "headline.working": "Everything is on its way",
@@ -69,6 +69,7 @@ ENGLISH: Mapping[str, str] = {
     "group.one": "{service}: 1 file waits",
     "group.many": "{service}: {number} files wait",
     "group.turn": "Each is sent when its turn comes.",
+    "group.usual": "Once sent, a file usually takes {span}.",
     "again_at": "Next try: {time}.",
     "again_now": "Next try: any moment.",
     "trial": "The next file goes alone, as a trial.",
@@ -76,8 +77,8 @@ ENGLISH: Mapping[str, str] = {
     "notice.stop": "Stopped",
     "notice.wait": "Waits",
     "notice.pause": "Paused",
-    "stopped": "The service was stopped at {time}",
-    "stopped_text": "Files wait in the inbox and nothing is lost. The administrator can start the service again.",
+    "stopped": "babeldrop was stopped at {time}",
+    "stopped_text": "Files wait in the inbox and nothing is lost. The administrator can start babeldrop again.",
     "away": "The folder {root} is out of reach",
     "away_since": "The folder {root} has been out of reach since {time}",
     "away_text": (
@@ -100,7 +101,7 @@ ENGLISH: Mapping[str, str] = {
     "removed": "{service} is not in the configuration any more",
     "removed_text": "Its files wait until the administrator puts it back.",
     "config": "The changed configuration has a mistake",
-    "config_text": "The service goes on with the one before. For the administrator: {why}",
+    "config_text": "babeldrop goes on with the one before. For the administrator: {why}",
     "notify": "Notifications cannot be sent",
     "notify_text": "Translating goes on. For the administrator: {why}",
     # -- charts
@@ -110,7 +111,7 @@ ENGLISH: Mapping[str, str] = {
     "chart.failed": "failed",
     "chart.waits": "From drop to result, by service",
     "chart.waits_about": "The bar shows the middle half of the files, the line in it the one in the middle.",
-    "chart.wait_of": "{low} to {high}, mostly {middle}",
+    "chart.wait_of": "{low} to {high}, half within {middle}",
     "chart.costs": "Spent per day, in {unit}",
     "chart.costs_about": "{sum} {unit} in all.",
     "chart.day": "Day",
@@ -137,18 +138,18 @@ GERMAN: Mapping[str, str] = {
     "overview": "Überblick",
     "as_of": "Stand: {time} Uhr, {date}",
     "stale": (
-        "Ist dieser Stand älter als fünf Minuten, läuft der Dienst vielleicht nicht mehr, oder dieser Rechner zeigt "
+        "Ist dieser Stand älter als fünf Minuten, läuft babeldrop vielleicht nicht mehr, oder dieser Rechner zeigt "
         "eine alte Kopie: Sagen Sie bitte der Systemverwaltung Bescheid."
     ),
     "loads_again": "Diese Seite lädt sich alle 30 Sekunden von selbst neu.",
     "follows": "Diese Seite hält sich von selbst auf dem Laufenden.",
-    "lost": "Der Dienst antwortet nicht mehr; dies ist der Stand von der oben genannten Zeit.",
+    "lost": "babeldrop antwortet nicht mehr; dies ist der Stand von der oben genannten Zeit.",
     "drop_here": (
         "Legen Sie eine Datei in {inbox} ab, im Ordner eines Dienstes und einer Sprache. Das Ergebnis liegt in "
         "{outbox}."
     ),
     "headline.away": "Der Ordner ist nicht erreichbar",
-    "headline.stopped": "Der Dienst ist angehalten",
+    "headline.stopped": "babeldrop ist angehalten",
     "headline.one_matter": "Um 1 Sache muss sich jemand kümmern",
     "headline.matters": "Um {number} Sachen muss sich jemand kümmern",
     "headline.working": "Alles ist unterwegs",
@@ -195,15 +196,16 @@ GERMAN: Mapping[str, str] = {
     "group.one": "{service}: 1 Datei wartet",
     "group.many": "{service}: {number} Dateien warten",
     "group.turn": "Jede wird gesendet, wenn sie an der Reihe ist.",
+    "group.usual": "Einmal gesendet, dauert eine Datei sonst {span}.",
     "again_at": "Nächster Versuch: {time}.",
     "again_now": "Nächster Versuch: gleich.",
     "trial": "Die nächste Datei geht allein voraus, als Probe.",
     "notice.stop": "Angehalten",
     "notice.wait": "Wartet",
     "notice.pause": "Pause",
-    "stopped": "Der Dienst wurde um {time} Uhr angehalten",
+    "stopped": "babeldrop wurde um {time} Uhr angehalten",
     "stopped_text": (
-        "Dateien warten im Eingang, nichts geht verloren. Die Systemverwaltung kann den Dienst wieder starten."
+        "Dateien warten im Eingang, nichts geht verloren. Die Systemverwaltung kann babeldrop wieder starten."
     ),
     "away": "Der Ordner {root} ist nicht erreichbar",
     "away_since": "Der Ordner {root} ist seit {time} nicht erreichbar",
@@ -230,7 +232,7 @@ GERMAN: Mapping[str, str] = {
     "removed": "{service} steht nicht mehr in der Konfiguration",
     "removed_text": "Seine Dateien warten, bis die Systemverwaltung ihn wieder einträgt.",
     "config": "Die geänderte Konfiguration enthält einen Fehler",
-    "config_text": "Der Dienst arbeitet mit der bisherigen weiter. Für die Systemverwaltung: {why}",
+    "config_text": "babeldrop arbeitet mit der bisherigen weiter. Für die Systemverwaltung: {why}",
     "notify": "Benachrichtigungen können nicht gesendet werden",
     "notify_text": "Übersetzt wird weiter. Für die Systemverwaltung: {why}",
     "chart.jobs": "Dateien pro Tag",
@@ -238,8 +240,8 @@ GERMAN: Mapping[str, str] = {
     "chart.delivered": "geliefert",
     "chart.failed": "fehlgeschlagen",
     "chart.waits": "Vom Ablegen bis zum Ergebnis, je Dienst",
-    "chart.waits_about": "Der Balken zeigt die mittlere Hälfte der Dateien, der Strich darin die mittlere.",
-    "chart.wait_of": "{low} bis {high}, meist {middle}",
+    "chart.waits_about": "Der Balken zeigt die mittlere Hälfte der Dateien, der Strich den mittleren Wert.",
+    "chart.wait_of": "{low} bis {high}, die Hälfte in höchstens {middle}",
     "chart.costs": "Ausgaben pro Tag, in {unit}",
     "chart.costs_about": "{sum} {unit} insgesamt.",
     "chart.day": "Tag",

@@ -7,7 +7,9 @@ from html.parser import HTMLParser
 from typing import Any
 
 from daemon.clock import stamp
+from daemon.errors import RejectedError
 from daemon.job import Job, PartState, State
+from daemon.sidecar import error_of
 from daemon.web.model import Look, Page, page
 from daemon.web.past import Past
 from daemon.web.render import render
@@ -113,56 +115,78 @@ def html(seen: Look, language: str = "en", *, live: bool = False) -> str:
     return render(shown(seen, language), live=live).decode()
 
 
+TITLES = {"doctranslate": "Doctranslate", "gpttranslator": "GPTTranslator", "voicecheap": "VoiceCheap"}
+
+
 def showcase() -> Look:
-    """A day in an office, as the documents show it."""
-    names = ("Annual report 2026.docx", "Safety instructions.pdf", "Price list.xlsx", "Invitation.docx", "Manual.md")
-    before = [
-        delivered(
-            number,
-            f"{number}.docx",
-            cost=2 + number % 7,
-            last_at=NOON - timedelta(days=1 + number % 13, hours=number % 3),
-            delivered_at=NOON - timedelta(days=1 + number % 13),
-            submitted_at=NOON - timedelta(days=1 + number % 13, minutes=3 + number % 4),
-            dropped_at=NOON - timedelta(days=1 + number % 13, minutes=4 + number % 9),
-            **({"provider": "voicecheap", "folder": "es", "unit": "minutes"} if number % 5 == 0 else {}),
-        )
-        for number in range(100, 190)
-        if number % 13 not in (5, 6)
-    ]
-    before += [failed(number, f"{number}", last_at=NOON - timedelta(days=8 + number % 5)) for number in range(200, 212)]
-    today = [
-        delivered(
-            number,
-            name,
-            cost=3.5,
-            delivered_at=NOON - timedelta(minutes=11 * number - 7),
-            last_at=NOON - timedelta(minutes=11 * number - 7),
-            dropped_at=NOON - timedelta(minutes=11 * number),
-            submitted_at=NOON - timedelta(minutes=11 * number - 1),
-        )
-        for number, name in enumerate(names, 1)
-    ]
-    wrong = failed(300, "Floor plan.dwg", error={**FAILURE, "what_happened": "Acme does not translate .dwg files."})
+    """A day in an office, as the documents show it: real services, what they report, and the catalogue's sentences."""
     closed = account(door="closed", code="account.key", since=stamp(NOON - timedelta(minutes=20)))
     closed["next_try"] = stamp(NOON + timedelta(minutes=10))
     alive = [
-        job(310, "Contract of sale.docx", State.IN_FLIGHT, submitted_at=NOON - timedelta(minutes=3)),
-        job(311, "Brochure, spring.pptx", State.IN_FLIGHT, submitted_at=NOON - timedelta(minutes=1), folder="pt-BR"),
+        _mine(310, "Contract of sale.docx", State.IN_FLIGHT, submitted_at=NOON - timedelta(minutes=3)),
+        _mine(311, "Brochure, spring.pptx", State.IN_FLIGHT, submitted_at=NOON - timedelta(minutes=1), folder="pt-BR"),
         job(312, "Interview with the director.mp4", provider="voicecheap", folder="es"),
         job(313, "Welcome talk.mp4", provider="voicecheap", folder="es"),
     ]
-    reasons = {one.id: ("account.key", closed["next_try"]) for one in alive[2:]}
-    resting = [{"path": "inbox/acme/fr/Minutes.docx", "since": stamp(NOON - timedelta(seconds=4)), "code": "open"}]
+    minutes = "inbox/gpttranslator/fr/Minutes.docx"
     known = look(
         alive,
-        [*before, *today, wrong],
-        reasons=reasons,
-        providers=[provider(), provider("voicecheap", account=closed)],
-        resting=resting,
+        [*_before(), *_today(), _refused(300, "Floor plan.dwg")],
+        reasons={one.id: ("account.key", closed["next_try"]) for one in alive[2:]},
+        providers=[provider("doctranslate"), provider("gpttranslator"), provider("voicecheap", account=closed)],
+        resting=[{"path": minutes, "since": stamp(NOON - timedelta(seconds=4)), "code": "open"}],
         resting_total=1,
     )
-    return replace(known, titles={"acme": "Acme", "voicecheap": "VoiceCheap"})
+    return replace(known, titles=TITLES)
+
+
+def _mine(number: int, name: str, state: State, **more: Any) -> Job:
+    return job(number, name, state, **{"provider": "gpttranslator", **more})
+
+
+def _before() -> list[Job]:
+    """The two weeks until yesterday, quieter on two of the days."""
+    jobs = []
+    for number in range(100, 190):
+        ago = 1 + number % 13
+        if ago in (6, 7):
+            continue
+        service: dict[str, Any] = {"provider": "gpttranslator"}
+        if number % 5 == 0:
+            service = {"provider": "voicecheap", "folder": "es", "cost": 90.0 + 40 * (number % 7), "unit": "seconds"}
+        elif number % 5 == 1:
+            service = {"provider": "doctranslate", "cost": 2.0 + number % 7}
+        at = NOON - timedelta(days=ago)
+        times: dict[str, Any] = {"delivered_at": at, "submitted_at": at - timedelta(minutes=3 + number % 4)}
+        times |= {"dropped_at": at - timedelta(minutes=4 + number % 9), "last_at": at - timedelta(hours=number % 3)}
+        jobs.append(delivered(number, f"{number}.docx", **service, **times))
+    late = [
+        _refused(number, f"{number}.dwg", last_at=NOON - timedelta(days=8 + number % 5)) for number in range(200, 212)
+    ]
+    return jobs + late
+
+
+def _today() -> list[Job]:
+    names = ("Annual report 2026.docx", "Safety instructions.pdf", "Price list.xlsx", "Invitation.docx", "Manual.md")
+    jobs = []
+    for number, name in enumerate(names, 1):
+        at, took = NOON - timedelta(minutes=11 * number), timedelta(minutes=5 + number % 4)
+        ended: dict[str, Any] = {"delivered_at": at + took, "last_at": at + took}
+        service: dict[str, Any] = {"provider": "gpttranslator"}
+        if name.endswith(".xlsx"):
+            service = {"provider": "doctranslate", "cost": 3.5}
+        jobs.append(
+            delivered(number, name, dropped_at=at, submitted_at=at + timedelta(minutes=1), **service, **ended),
+        )
+    return jobs
+
+
+def _refused(number: int, name: str, **more: Any) -> Job:
+    """A drop of a type that GPTTranslator does not translate, told as the engine tells it."""
+    known = ".csv, .docx, .eml, .html, .json, .md, .pdf, .pptx, .srt, .txt, .vtt, .xlsx, .xml, .yaml, .yml"
+    error = RejectedError("drop.type", facts={"extension": ".dwg", "extensions": known})
+    told = error_of(error, stage="claim", provider="GPTTranslator", inbox="inbox/gpttranslator/fr")
+    return failed(number, name, provider="gpttranslator", error=told, **more)
 
 
 _VOID = frozenset({"meta", "link", "br", "path", "circle", "rect", "use"})

@@ -1,6 +1,6 @@
 """The pictures: round scales, shapes inside their frame, and the same numbers as in the tables beside them."""
 
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -56,6 +56,19 @@ def test_every_shape_lies_in_its_frame(tallies: list[dict[str, Tally]]) -> None:
             assert shape.width > 0
 
 
+@pytest.mark.parametrize("language", ["en", "de"])
+@pytest.mark.parametrize("now", [NOON, NOON.replace(month=1, day=10)], ids=["in a year", "over the new year"])
+def test_no_label_of_a_day_is_cut_off(language: str, now: datetime) -> None:
+    """Today's ends where the picture does; a letter of 12 pixels is at most 7.5 wide."""
+    every = [now.date() - timedelta(days=back) for back in range(DAYS - 1, -1, -1)]
+    drawn = charts({day: {"a": Tally(delivered=1)} for day in every}, {}, Words(language), now)
+    labels = [label for label in drawn[0].labels if label.y == HEIGHT - 6]
+    share = {"start": 1.0, "middle": 0.5, "end": 0.0}
+
+    assert (labels[-1].x, labels[-1].anchor) == (WIDTH, "end")
+    assert all(label.x + len(label.text) * 7.5 * share[label.anchor] <= WIDTH for label in labels)
+
+
 def test_bars_are_as_high_as_their_numbers() -> None:
     """Twice as many files, twice as high; what is above nothing can be seen; nothing has no bar."""
     drawn = charts(
@@ -84,7 +97,7 @@ def test_each_service_has_its_time_and_each_unit_its_picture() -> None:
     }
     _, waits, credit, seconds = charts(days(today), {"acme": "Acme Translations"}, ENGLISH, NOON)
 
-    assert waits.rows == [["Acme Translations", "1 min to 10 min, mostly 2 min"]]
+    assert waits.rows == [["Acme Translations", "1 min to 10 min, half within 2 min"]]
     assert (credit.title, credit.about) == ("Spent per day, in credits", "2.5 credits in all.")
     assert seconds.title == "Spent per day, in seconds"
 

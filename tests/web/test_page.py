@@ -165,6 +165,28 @@ class TestContent:
         assert shown(look([here], ended[:4])).working.rows[0].usual == ""
         assert shown(look([here], ended)).working.rows[0].usual == "4 to 6 minutes"
 
+    @pytest.mark.parametrize(
+        ("language", "told"),
+        [
+            ("en", "Each is sent when its turn comes. Once sent, a file usually takes 4 to 6 minutes."),
+            (
+                "de",
+                f"{TEXTS['de']['group.turn']} Einmal gesendet, dauert eine Datei sonst 4 bis 6 Minuten.",
+            ),
+        ],
+    )
+    def test_who_waits_reads_how_long_it_usually_takes(self, language: str, told: str) -> None:
+        """As far as it is known of that service; another one says nothing of it."""
+        ended = [
+            delivered(number, f"{number}.docx", submitted_at=NOON - timedelta(minutes=4 + number))
+            for number in range(5)
+        ]
+        mine, other = shown(look([job(50), job(51, "b.docx", provider="other")], ended), language).groups
+
+        assert mine.sentence == told
+        assert told.startswith(other.sentence)
+        assert len(other.sentence) < len(told)
+
     def test_what_takes_longer_than_usual_is_said(self) -> None:
         """At twice the upper end of the usual."""
         quick = [delivered(number, f"{number}.docx", submitted_at=NOON - timedelta(seconds=90)) for number in range(5)]

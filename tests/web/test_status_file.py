@@ -13,6 +13,7 @@ from daemon import disk
 from daemon.errors import ShareAwayError
 from daemon.view import View
 from daemon.web.live import Live
+from daemon.web.pages import Pages
 from daemon.web.status_file import EVERY_S, FRESH_S, NAME, StatusFile
 from tests.builders import Bench, configuration, wait_for
 
@@ -63,6 +64,82 @@ def test_it_tells_of_a_file_from_the_inbox_to_its_end(written: Written) -> None:
     assert 'href="failed/acme/fr/"' in written.text
 
 
+def failed_twice(bench: Bench) -> None:
+    """`failed/` holds one.xyz and two.xyz."""
+    for name in ("one", "two"):
+        bench.drop(f"acme/fr/{name}.xyz")
+    bench.settle()
+    bench.finish()
+
+
+def names_of(written: Written) -> list[str]:
+    return sorted(row.file.name for row in written.live.page().failed.rows)
+
+
+def test_a_failed_file_that_somebody_took_away_needs_nobody(written: Written) -> None:
+    """It was dealt with; what still lies there stays on the page, and the day's numbers stay as they are."""
+    failed_twice(written.bench)
+    written.live.clear()
+    before = names_of(written)
+    (written.bench.root / "failed/acme/fr/one.xyz").unlink()
+    written.live.clear()
+    one = names_of(written)
+    shutil.rmtree(written.bench.root / "failed/acme")
+    written.live.clear()
+    days = written.live.past.days(written.bench.clock.now()).values()
+
+    assert (before, one, names_of(written)) == (["one.xyz", "two.xyz"], ["two.xyz"], [])
+    assert sum(tally.failed for tallies in days for tally in tallies.values()) == 2
+
+
+def test_a_second_failure_under_the_same_name_is_found(written: Written) -> None:
+    """The file of the first one lies there, so it is called `one (2).xyz`, and it stays when the first one goes."""
+    for _ in range(2):
+        failed_twice(written.bench)
+    (written.bench.root / "failed/acme/fr/one.xyz").unlink()
+    written.live.clear()
+
+    assert (written.bench.root / "failed/acme/fr/one (2).xyz").exists()
+    assert names_of(written) == ["one.xyz", "two.xyz"]
+
+
+@pytest.mark.parametrize("told", [False, True])
+def test_a_share_that_is_away_hides_no_failure(written: Written, told: bool) -> None:
+    """An empty mount point says nothing of what lies on the share, whether the daemon knows of it already or not."""
+    failed_twice(written.bench)
+    if told:
+        written.bench.shop.freeze("no marker")
+        written.live.clear()
+    else:
+        written.bench.root.rename(written.bench.base / "elsewhere")
+        written.bench.root.mkdir()
+        with pytest.raises(ShareAwayError):
+            written.live.clear()
+
+    assert names_of(written) == ["one.xyz", "two.xyz"]
+
+
+def test_the_pages_see_it_by_themselves(tmp_path: Path) -> None:
+    """At the beat, in a thread that nobody waits for."""
+    with Bench(tmp_path) as bench:
+        bench.start()
+        view = View(bench.shop, bench.intake, f"{tmp_path}/state", {"events": "none", "scan_s": 30.0})
+        pages = Pages(configuration(tmp_path), bench.shop, view.facts, bench.house.jobs, bench.shop.log)
+        failed_twice(bench)
+        pages.start()
+        shutil.rmtree(bench.root / "failed/acme")
+
+        def quiet() -> bool:
+            bench.clock.advance(10)
+            pages.beat()
+            return (bench.root / NAME).exists() and "Nothing is waiting" in (bench.root / NAME).read_text()
+
+        wait_for(quiet, "the failures to go")
+        pages.stop()
+
+    assert "xyz" not in (bench.root / NAME).read_text()
+
+
 def test_it_is_replaced_when_something_changed_and_not_before(written: Written) -> None:
     """At most every few seconds; a quiet daemon leaves the share alone, but the time on the page stays fresh."""
     first = written.file.write()
@@ -102,7 +179,7 @@ def test_the_last_one_says_that_the_service_was_stopped(written: Written) -> Non
     written.file.write()
     written.file.write(last=True)
 
-    assert "The service was stopped at 08:00" in written.text
+    assert "babeldrop was stopped at 08:00" in written.text
     assert "five minutes" not in written.text
 
 
@@ -206,7 +283,7 @@ class TestThread:
         written.file.stop()
 
         assert (alive, written.file.alive) == (True, False)
-        assert "The service is stopped" in written.text
+        assert "babeldrop is stopped" in written.text
 
     def test_one_that_died_is_started_again(self, written: Written) -> None:
         """And said once."""
