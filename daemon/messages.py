@@ -5,8 +5,9 @@ English (as is everything in the journal and the log) and put into the words of 
 of yesterday can be told in another language today. What a service says by itself is never translated.
 """
 
+import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Final
@@ -27,9 +28,11 @@ _FOR_A_PERSON = frozenset({"account.key", "account.no_key", "account.blocked", "
 _SECOND_STOP = re.compile(r"(?<=[!?…])\.")
 _PLACE = re.compile(r"\{(\w+)\}")
 _NUMBER = re.compile(r"[0-9]{1,3}(?:,[0-9]{3})*(?:\.[0-9]+)?")
+_MB = 1_000_000
 _UNITS = (("day", 86400.0), ("hour", 3600.0), ("minute", 60.0))
-_NUMBERS = frozenset({"size", "limit", "deadline"})
-"""Facts that are, or begin with, a number."""
+_BYTES = re.compile(r"([0-9][0-9,]{0,30})(?: bytes)?")
+_SIZES: Final[Mapping[str, Callable[[float], int]]] = {"size": math.ceil, "limit": math.floor}
+"""Facts that are bytes, and how they are rounded: what is larger than a limit also looks larger."""
 
 
 @dataclass(frozen=True, kw_only=True, slots=True)
@@ -143,13 +146,25 @@ class Texts:
         known["suggestions"] = f" {suggestions}" if suggestions else ""
         if "extension" in known:
             known["extension"] = self.phrase(known["extension"])
-        for name in _NUMBERS & known.keys():
-            known[name] = self._measure(known[name])
+        for name in _SIZES.keys() & known.keys():
+            known[name] = self._size(known[name], _SIZES[name])
+        if "deadline" in known:
+            known["deadline"] = self._measure(known["deadline"])
         return known
 
     def _measure(self, text: str) -> str:
-        """`24 hours`, `40,000,000 bytes` or a bare number, as this language says it."""
+        """`24 hours` or `300 bytes`, as this language says it."""
         return _NUMBER.sub(lambda found: self.number(found[0]), self.phrase(text), count=1)
+
+    def _size(self, text: str, rounded: Callable[[float], int]) -> str:
+        """`40,000,000 bytes`, or the bare number, in MB as file managers show it; what is smaller than one in bytes."""
+        found = _BYTES.fullmatch(text)
+        if found is None:
+            return text
+        size = int(found[1].replace(",", ""))
+        if size < _MB:
+            return self._measure(f"{size:,} bytes")
+        return self.number(f"{rounded(size * 10 / _MB) / 10:,.1f}".removesuffix(".0")) + " MB"
 
 
 def _pattern(english: str) -> re.Pattern[str]:

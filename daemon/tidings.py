@@ -34,7 +34,7 @@ class _Words:
     lines: Mapping[str, str]
     failed: tuple[str, str]
     failed_since: tuple[str, str]
-    beside: str
+    beside: tuple[str, str]
     more: tuple[str, str]
     more_news: tuple[str, str]
     units: Mapping[str, str]
@@ -82,7 +82,10 @@ _EN = _Words(
     },
     failed=("1 file failed", "{count} files failed"),
     failed_since=("1 file failed at {at}: {counts}.", "{count} files failed since {at}: {counts}."),
-    beside="Beside each lies a file {name}.error.json that says what to do.",
+    beside=(
+        "Beside it lies a file {name}.error.json that says what to do.",
+        "Beside each lies a file {name}.error.json that says what to do.",
+    ),
     more=("- and 1 more", "- and {count} more"),
     more_news=(" (and 1 more)", " (and {count} more)"),
     units={},
@@ -95,9 +98,9 @@ _EN = _Words(
 
 _DE = _Words(
     titles={
-        "share_away began": "die Freigabe ist weg",
-        "share_away ended": "die Freigabe ist wieder da",
-        "share_away passed": "die Freigabe war weg",
+        "share_away began": "die Freigabe ist nicht erreichbar",
+        "share_away ended": "die Freigabe ist wieder erreichbar",
+        "share_away passed": "die Freigabe war nicht erreichbar",
         "blocked began": "{provider} nimmt keine Dateien an",
         "blocked ended": "{provider} nimmt wieder Dateien an",
         "blocked passed": "{provider} nahm zeitweise keine Dateien an",
@@ -108,11 +111,12 @@ _DE = _Words(
         "budget passed": "das Budget für {provider} war zeitweise fast aufgebraucht",
     },
     lines={
-        "share_away began": "Der Ordner {root} ist seit {at} weg: {why}. Nichts geht verloren, es wird nichts "
-        "geschrieben. Ist er wieder da, geht es von selbst weiter. Bitte Server und Einbindung prüfen.",
-        "share_away ended": "Der Ordner {root} ist seit {at} wieder da. Er war {length} weg; die Arbeit geht weiter.",
-        "share_away passed": "Der Ordner {root} war {length} weg, ab {at}.",
-        "share_away often": "Der Ordner {root} war seit {at} {times}-mal weg, zusammen {length}.",
+        "share_away began": "Der Ordner {root} ist seit {at} nicht erreichbar: {why}. Nichts geht verloren, es "
+        "wird nichts geschrieben. Ist er wieder da, geht es von selbst weiter. Bitte Server und Einbindung prüfen.",
+        "share_away ended": "Der Ordner {root} ist seit {at} wieder da. Er war {length} nicht erreichbar; die "
+        "Arbeit geht weiter.",
+        "share_away passed": "Der Ordner {root} war {length} nicht erreichbar, ab {at}.",
+        "share_away often": "Der Ordner {root} war seit {at} {times}-mal nicht erreichbar, zusammen {length}.",
         "blocked began": "{provider} nimmt seit {at} keine Dateien an. {why} {to_do}",
         "blocked ended": "{provider} nimmt seit {at} wieder Dateien an, nach {length}. Was wartete, geht weiter.",
         "blocked passed": "{provider} nahm {length} keine Dateien an, ab {at}. {why}",
@@ -131,7 +135,10 @@ _DE = _Words(
         "1 Datei ist um {at} gescheitert: {counts}.",
         "{count} Dateien sind seit {at} gescheitert: {counts}.",
     ),
-    beside="Neben jeder liegt eine Datei {name}.error.json, die sagt, was zu tun ist.",
+    beside=(
+        "Daneben liegt eine Datei {name}.error.json, die sagt, was zu tun ist.",
+        "Neben jeder liegt eine Datei {name}.error.json, die sagt, was zu tun ist.",
+    ),
     more=("- und 1 weitere", "- und {count} weitere"),
     more_news=(" (und 1 weitere Nachricht)", " (und {count} weitere Nachrichten)"),
     units={"credits": "Credits", "characters": "Zeichen", "seconds": "Sekunden", "documents": "Dokumenten"},
@@ -236,7 +243,7 @@ def _failures(failures: Failures, count: int, words: _Words, local: datetime) ->
     left = count - len(failures.first)
     if left > 0:
         lines.append(_many(words.more, left))
-    return "\n".join([head, *lines, words.beside.format(name="‹name›")])
+    return "\n".join([head, *lines, _many(words.beside, count, name="‹name›")])
 
 
 def _many(texts: tuple[str, str], count: int, **facts: str) -> str:

@@ -86,6 +86,12 @@ def _become(uid: int, groups: list[int]) -> None:
     os.setresuid(uid, uid, uid)
 
 
+def _another_user(uid: int, groups: list[int]) -> None:
+    """User=, SupplementaryGroups= for a root that may not unshare: just as far, but others are seen as they are."""
+    _drop_bounds()
+    _become(uid, groups)
+
+
 def _users_of_its_own(uid: int, groups: list[int]) -> None:
     """User=, SupplementaryGroups=, PrivateUsers=: root, the user itself and nobody else."""
     ready, go = os.pipe(), os.pipe()
@@ -108,11 +114,16 @@ def _users_of_its_own(uid: int, groups: list[int]) -> None:
         os.close(end)
 
 
-def _drop_powers() -> None:
-    """CapabilityBoundingSet=, AmbientCapabilities=, NoNewPrivileges=."""
+def _drop_bounds() -> None:
+    """CapabilityBoundingSet=, which only root can make smaller."""
     for number in range(64):
         with suppress(OSError):
             _checked(LIBC.prctl(_CAPBSET_DROP, number, 0, 0, 0))
+
+
+def _drop_powers() -> None:
+    """CapabilityBoundingSet=, AmbientCapabilities=, NoNewPrivileges=."""
+    _drop_bounds()
     header = (ctypes.c_uint32 * 2)(0x20080522, 0)
     _checked(LIBC.capset(header, (ctypes.c_uint32 * 6)()))
     _checked(LIBC.prctl(_SET_NO_NEW_PRIVS, 1, 0, 0, 0))
@@ -210,7 +221,9 @@ def main(spec: dict[str, Any], command: list[str]) -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     os.umask(int(spec["umask"], 8))
     if os.geteuid() == 0:
-        attempt("users", _users_of_its_own, int(spec["uid"]), spec["groups"])
+        # A root that may not mount may not write the table of its users either.
+        another = _users_of_its_own if told["namespaces"] == "yes" else _another_user
+        attempt("users", another, int(spec["uid"]), spec["groups"])
     attempt("powers", _drop_powers)
     if spec["calls"]:
         attempt("rules", _restrict, spec)

@@ -27,7 +27,7 @@ RING_1 = _words(
 )
 RING_2 = _words(
     "clock disk kernel transport journal history folders moves originals spool watcher accounts settings providers "
-    "replies hosts multipart courier meters"
+    "replies hosts multipart courier meters extras"
 )
 BESIDE = "sandbox"
 """The simulated services: another program, which happens to lie in the same distribution."""

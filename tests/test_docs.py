@@ -210,20 +210,16 @@ def test_the_transcript_is_what_the_demo_prints(tmp_path: Path) -> None:
 
 @pytest.mark.long
 def test_the_lines_for_trying_it_work_as_they_stand(tmp_path: Path) -> None:
-    """Who types the README's lines beside a sandbox has a folder that translates."""
+    """Who types the README's lines beside a sandbox, where `.venv` is, has a folder that translates."""
     lines = _fenced("sh", "sandbox-key")
-    binaries = tmp_path / "bin"
-    binaries.mkdir()
-    (binaries / "babeldrop").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m daemon "$@"\n')
-    (binaries / "babeldrop").chmod(0o755)
-    path = f"{binaries}:{os.environ['PATH']}"
-    environment = {**os.environ, "HOME": str(tmp_path), "PATH": path, "PYTHONPATH": str(HERE)}
+    (tmp_path / ".venv").symlink_to(sys.prefix)
+    environment = {**os.environ, "HOME": str(tmp_path), "PYTHONPATH": str(HERE)}
     with start(tmp_path / "services", pace=(0.2, 0.4)) as sandbox:
         typed = lines.replace("http://127.0.0.1:8750", sandbox.addresses.api)
         *before, run = typed.strip().splitlines()
         for line in before:
-            subprocess.run(["bash", "-c", line], check=True, env=environment, stdin=subprocess.DEVNULL)
-        with subprocess.Popen(["bash", "-c", f"exec {run}"], env=environment) as daemon:
+            subprocess.run(["bash", "-c", line], check=True, env=environment, cwd=tmp_path, stdin=subprocess.DEVNULL)
+        with subprocess.Popen(["bash", "-c", f"exec {run}"], env=environment, cwd=tmp_path) as daemon:
             try:
                 share = tmp_path / "translate/share"
                 (share / "inbox/gpttranslator/fr/report.txt").write_text("Good morning.\n")

@@ -171,7 +171,7 @@ def test_german_is_german() -> None:
         (
             "drop.too_large",
             {"size": "41,000,000", "limit": "40,000,000 bytes"},
-            "Die Datei ist 41.000.000 Byte groß; Azure nimmt höchstens 40.000.000 Byte an.",
+            "Die Datei ist 41 MB groß; Azure nimmt höchstens 40 MB an.",
             "Teilen oder verkleinern Sie die Datei, und legen Sie die kleineren Dateien in inbox/azure/fr ab.",
         ),
         (
@@ -217,7 +217,7 @@ def test_german_is_german() -> None:
                 "Für Azure gibt es keinen Schlüssel: die vorgesehene Stelle ist nicht lesbar (file /run/key): keine "
                 "Berechtigung."
             ),
-            "Die Systemverwaltung muss den Schlüssel bereitstellen; solange warten die Dateien.",
+            "Die Systemverwaltung muss den Schlüssel bereitstellen; so lange warten die Dateien.",
         ),
         (
             "provider.failed",
@@ -256,6 +256,26 @@ def test_lengths_of_time(seconds: float, english: str, german: str) -> None:
     assert f"(Frist: {german})" in GERMAN.render("deadline.passed", {"deadline": english})[0]
 
 
+@pytest.mark.parametrize(
+    ("size", "limit", "english", "german"),
+    [
+        (40_000_001, 40_000_000, ("40.1 MB", "40 MB"), ("40,1 MB", "40 MB")),
+        (20_000_000_001, 20_000_000_000, ("20,000.1 MB", "20,000 MB"), ("20.000,1 MB", "20.000 MB")),
+        (1_000_000, 999_999, ("1 MB", "999,999 bytes"), ("1 MB", "999.999 Byte")),
+        (301, 300, ("301 bytes", "300 bytes"), ("301 Byte", "300 Byte")),
+    ],
+)
+def test_sizes(size: int, limit: int, english: tuple[str, str], german: tuple[str, str]) -> None:
+    """In MB from one MB on; a file that is too large by a byte is not told to be as large as is allowed."""
+    facts = {"provider": "Azure", "size": f"{size:,}", "limit": f"{limit:,} bytes"}
+
+    assert ENGLISH.render("drop.too_large", facts)[0] == "The file is {}; Azure takes at most {}.".format(*english)
+    assert GERMAN.render("drop.too_large", facts)[0] == "Die Datei ist {} groß; Azure nimmt höchstens {} an.".format(
+        *german
+    )
+    assert f"larger than {english[1]}." in ENGLISH.render("result.too_large", {"limit": f"{limit:,}"})[0]
+
+
 @given(st.sampled_from(sorted(TEXTS)), st.sampled_from(sorted(messages.CATALOGUE)), st.text(max_size=60))
 def test_any_words_of_a_service_are_quoted(language: str, code: str, words: str) -> None:
     """They neither break a sentence nor reach into it, in any language."""
@@ -274,9 +294,9 @@ def test_a_failure_can_be_told_in_another_language() -> None:
     error = RejectedError("drop.too_large", facts={"size": "41,000,000", "limit": "40,000,000 bytes"})
     kept = sidecar.error_of(error, stage="claim", provider="Azure", inbox="inbox/azure/fr", texts=GERMAN)
 
-    assert kept["what_happened"].startswith("Die Datei ist 41.000.000 Byte groß")
+    assert kept["what_happened"].startswith("Die Datei ist 41 MB groß")
     assert messages.told(kept) == (
-        "The file has 41,000,000 bytes; Azure takes at most 40,000,000 bytes.",
+        "The file is 41 MB; Azure takes at most 40 MB.",
         "Split or shrink the file, then put the smaller files into inbox/azure/fr.",
     )
 

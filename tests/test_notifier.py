@@ -19,7 +19,7 @@ from structlog.testing import LogCapture
 
 from daemon import courier, disk, log, notifier
 from daemon.config import Config, load, secret_values, seen_values
-from daemon.digest import SETTLE_S, Digest, Item, Message, Trouble
+from daemon.digest import SETTLE_S, Digest, Failures, Item, Message, Trouble
 from daemon.errors import ConfigError
 from daemon.folders import MARKER
 from daemon.happenings import seen_in
@@ -183,8 +183,8 @@ class TestTelling:
         [
             ("en", "/srv/x: Stale file handle", "since 09:00: Stale file handle."),
             ("en", "/srv/x does not answer", "since 09:00: it does not answer."),
-            ("de", "/srv/x does not answer", "weg: er antwortet nicht."),
-            ("de", f"/srv/x has no marker of ours ({MARKER})", "weg: ihm fehlt die Marke .babeldrop."),
+            ("de", "/srv/x does not answer", "nicht erreichbar: er antwortet nicht."),
+            ("de", f"/srv/x has no marker of ours ({MARKER})", "nicht erreichbar: ihm fehlt die Marke .babeldrop."),
         ],
     )
     def test_why_the_share_is_away(self, language: str, why: str, told: str) -> None:
@@ -199,6 +199,18 @@ class TestTelling:
         assert message is not None
 
         assert told in compose(message, TEXTS[language], "/srv/x", local).body
+
+    @pytest.mark.parametrize(
+        ("language", "count", "said"),
+        [("en", 1, "Beside it lies"), ("en", 2, "Beside each lies"), ("de", 1, "Daneben"), ("de", 2, "Neben jeder")],
+    )
+    def test_where_to_read_on(self, language: str, count: int, said: str) -> None:
+        """One file is spoken of as one, and several as several."""
+        at = datetime(2026, 1, 31, 8, tzinfo=UTC)
+        failures = Failures(counts={"cambai": count}, first=(), since=at)
+        body = compose(Message(items=(), failures=failures), TEXTS[language], "/srv/x", at).body
+
+        assert said in body
 
     def test_failures_come_in_one_message(self, tmp_path: Path, stack: ExitStack) -> None:
         """With a count, the first few by place and reason, and where to read on; a withdrawn file is no news."""
@@ -567,7 +579,7 @@ class TestConfiguration:
             post.pass_(60)
 
             assert "apprise is not installed" in str(raised.value)
-            assert "pip install 'babeldrop[notify]'" in str(raised.value)
+            assert f"{Path(sys.executable).with_name('pip')} install '.[notify]' in the checkout" in str(raised.value)
             assert "apprise is not installed" in post.row["why"]
             assert server.requests == []
 

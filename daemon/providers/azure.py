@@ -1,4 +1,4 @@
-"""Azure AI Translator, document translation: batches through blob storage, or one document a request (seed 003).
+"""Azure AI Translator, document translation: batches through blob storage, or one document a request.
 
 With `storage` configured every document is a batch of its own: uploaded to the source container, translated by
 the service into the target container, fetched from there, deleted in both. Without it documents go one by one

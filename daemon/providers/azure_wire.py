@@ -17,7 +17,7 @@ from daemon.replies import Answer
 
 SUCCEEDED = "succeeded"
 RUNNING = frozenset({"notstarted", "running", "cancelling", "canceling"})
-# `Cancelled` is what the service says, `Canceled` what seed 003 says.
+# `Cancelled` is what the service says, `Canceled` what its page "Get translation status" says.
 _CANCELLED = frozenset({"cancelled", "canceled"})
 _INVALID = "validationfailed"
 _ENDED = frozenset({SUCCEEDED, "failed", _INVALID}) | _CANCELLED
@@ -81,7 +81,7 @@ class Document:
 def job_id(headers: Mapping[str, str]) -> str | None:
     """The id of a batch that was taken, from whichever header and form names it.
 
-    Seen: `…/document/ID?api-version=…` (seed 003), `…/document/batches/ID?…` (newer pages, traffic),
+    Seen: `…/document/ID?api-version=…` (older pages), `…/document/batches/ID?…` (newer pages, traffic),
     `…/batches?api-version=…/ID` (the specification's examples), `…/batch/v1.0/batches/ID` (older traffic), and
     `Location` for `Operation-Location` (the specification).
     """

@@ -1,4 +1,4 @@
-"""CAMB.AI: lists of texts, not files (its pages "Create Translation" and following, seed 004, camb-sdk 1.6.6).
+"""CAMB.AI: lists of texts, not files (its pages "Create Translation" and following, and camb-sdk 1.6.6).
 
 A document is taken apart here, its texts go out as one or several tasks, and what comes back is put into their
 places. A task is accepted under a `task_id`; when it has succeeded its status tells a `run_id`, under which
@@ -56,7 +56,7 @@ from daemon.transport import Session
 # FAILED is in no page, but the vendor's own samples look for it.
 _FAILED = frozenset({"ERROR", "TIMEOUT", "PAYMENT_REQUIRED", "FAILED"})
 _STATES = _FAILED | {"PENDING", "SUCCESS"}
-# "Between 2 and 5" says seed 004 four times, and once that fewer than 3 are rejected.
+# "Between 2 and 5" says the page of grouped results four times, and once that fewer than 3 are rejected.
 _SMALLEST_GROUP, _LARGEST_GROUP = 3, 5
 _RUN = re.compile(r"[1-9][0-9]{0,17}")
 # Documents are taken apart in memory.

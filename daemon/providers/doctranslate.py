@@ -1,4 +1,4 @@
-"""Doctranslate: documents by one multipart request each, results behind signed links (seed 000 and the vendor's pages).
+"""Doctranslate: documents by one multipart request each, results behind signed links (from the vendor's pages).
 
 A result is a record keyed by the task's id; a failed one comes flat, under HTTP 400, in an envelope whose own
 `status` says "success". Nothing is ever read from that envelope but its record and its words. While a task runs
@@ -83,9 +83,9 @@ _MOST_RESULT = 2_000_000_000
 class Settings(ProviderSettings):
     """`options` are the service's form fields.
 
-    `auth` is the header that carries the key: seed 000 and version 1 write a bearer token, the newer pages
-    X-API-Key. `api_version` is the first part of the paths. `file_type_style` is how the field `file_type` is
-    spelt, of which the pages say nothing: application/docx, the real media type, docx, or not at all.
+    `auth` is the header that carries the key: the page "Get result" and version 1 write a bearer token, the newer
+    pages X-API-Key. `api_version` is the first part of the paths. `file_type_style` is how the field `file_type`
+    is spelt, of which the pages say nothing: application/docx, the real media type, docx, or not at all.
     `process_mode` replaces the text or puts the translation behind or (version 2 and 3) before it.
     """
 
@@ -222,7 +222,7 @@ class Doctranslate(WholeDocuments):
         if answer.status == 200:
             return Fetched(extension=address.extension)
         if answer.status in _GONE:
-            # Signed links live for 7 days (seed 000, X-Amz-Expires); the result is asked for a fresh one.
+            # Signed links live for 7 days (page "Get result", X-Amz-Expires); the result is asked for a fresh one.
             return LostError("result.gone", f"HTTP {answer.status}", http_status=answer.status)
         return fault(answer, submit=False)
 

@@ -1,4 +1,4 @@
-"""What Doctranslate's answers say: records of tasks, items of the history, errors (seed 000 and the vendor's pages).
+"""What Doctranslate's answers say: records of tasks, items of the history, errors (from the vendor's pages).
 
 The wire facts alone; who asks, and what follows, is in `doctranslate`. Anything may be missing or of another
 type: that is an answer, never an error of ours.
@@ -47,7 +47,7 @@ def speaks(body: Any) -> bool:
 
 
 def record_of(body: Any, ref: str) -> Mapping[str, Any] | None:
-    """The record of a task: under its id (seed 000), the only one under another key, or flat (failed, older).
+    """The record of a task: under its id (page "Get result"), the only one under another key, or flat (failed, older).
 
     Of several records under other keys none is taken: it could be somebody else's document.
     """

@@ -1,8 +1,9 @@
-"""GPTTranslator: documents through a queue, one multipart request each (seed 002).
+"""GPTTranslator: documents through a queue, one multipart request each.
 
-Four status words are documented; the other queue words belong to the same kind of queue and count as running,
-as does any word unknown here. The result is fetched *with* the key from `documentUrl`, which is never built
-from the translation id: in the document's own example the two ids differ.
+The facts are from the vendor's page "Document Translation API". It documents four status words; the other queue
+words belong to the same kind of queue and count as running, as does any word unknown here. The result is fetched
+*with* the key from `documentUrl`, which is never built from the translation id: in the page's own example the two
+ids differ.
 """
 
 import mimetypes
@@ -49,7 +50,7 @@ _UNFINISHED = "waiting active completed delayed paused prioritized waiting-child
 _SUBMIT = "/v1/translation/document-translation/api"
 _STATUS = "/v1/translation/document-translation-status"
 _FORM_FIELDS = frozenset({"model", "domain", "writingStyle", "tone", "customPrompt"})
-# Said with HTTP 401, and with 400 as well (seed 002, "Invalid API key/user/org setup").
+# Said with HTTP 401, and with 400 as well (vendor's page, "Invalid API key/user/org setup").
 _ACCOUNT_WORDS = ("invalid api key", "user is not active", "organization id not found")
 # An answer about one job whose key is good: 401, but not the account's fault.
 _FOREIGN_WORDS = ("unauthorized access",)
@@ -60,7 +61,7 @@ _MOST_RESULT = 2_000_000_000
 
 
 class Settings(ProviderSettings):
-    """`options` are the service's form fields; `model` is required by the service (seed 002)."""
+    """`options` are the service's form fields; `model` is required by the service."""
 
     needed_options = {"model": "gpt-4.1-mini-2025-04-14"}  # noqa: RUF012  the base says that it is the class's own
 
@@ -94,7 +95,7 @@ class GptTranslator(WholeDocuments):
 
     @classmethod
     def facts(cls, settings: ProviderSettings) -> Capabilities:
-        """Facts from seed 002; sizes, rates and limits are not documented there and come from the settings."""
+        """Facts from the vendor's page; sizes, rates and limits are not documented and come from the settings."""
         return Capabilities(
             extensions=frozenset(_EXTENSIONS.split()),
             languages=LanguageTable(targets={}, form=r"(?=.{2,10}$)[a-zA-Z]+(-[a-zA-Z]+)?", detects_source=False),
@@ -186,7 +187,7 @@ class GptTranslator(WholeDocuments):
 
 
 def _fault(answer: Answer, *, submit: bool) -> ServiceError:
-    """Seed 002: errors are `{error}` or `{error, message, data, statusCode}`; account errors come as 400 too."""
+    """Vendor's page: errors are `{error}` or `{error, message, data, statusCode}`; account errors come as 400 too."""
     body = answer.json()
     _, message = said(body)
     error = body.get("error") if isinstance(body, dict) else None
@@ -203,7 +204,7 @@ def _fault(answer: Answer, *, submit: bool) -> ServiceError:
 def _error_under_200(answer: Answer, sink: Sink) -> Answer | None:
     """The answer with what came in its body, when that is an error instead of the document.
 
-    Every document has a Content-Disposition (seed 002, "Success"); the errors below it show none. A translated
+    Every document has a Content-Disposition (vendor's page, "Success"); the errors below it show none. A translated
     .json may look just like an error, so the header decides before the shape does.
     """
     if "content-disposition" in answer.headers or sink.size > len(sink.head):
@@ -214,7 +215,7 @@ def _error_under_200(answer: Answer, sink: Sink) -> Answer | None:
 
 
 def _fetch_fault(answer: Answer, *, own: bool) -> ServiceError:
-    """Seed 002, "Download errors": bodies without a documented HTTP code.
+    """Vendor's page, "Download errors": bodies without a documented HTTP code.
 
     Elsewhere than at the service itself no refusal says anything about the account.
     """

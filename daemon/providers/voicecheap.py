@@ -1,4 +1,4 @@
-"""VoiceCheap: video and audio dubbing, one multipart request a file (seed 001 and the vendor's API pages).
+"""VoiceCheap: video and audio dubbing, one multipart request a file (from the vendor's API pages).
 
 Files may have 20 GB and are streamed from disk. The account may ask for a status 30 times in any minute and
 have 5 (older page) or 10 (newer page) translations under way. The result lies on a storage host, which gets no
@@ -106,7 +106,7 @@ class VoiceCheap(WholeDocuments):
 
     @classmethod
     def facts(cls, settings: ProviderSettings) -> Capabilities:
-        """Seed 001: 30 status calls a minute, 10 to 30 s apart. Vendor's pages: 20 GB, 5 or 10 at a time,
+        """Page "Get Translation Status": 30 calls a minute, 10 to 30 s apart. Other pages: 20 GB, 5 or 10 at a time,
         10 deletions a minute; the rate of submissions is not documented and taken to be the same.
         """
         return Capabilities(
@@ -235,7 +235,10 @@ def _progress(body: Mapping[str, object]) -> float | None:
 
 
 def _duration(body: Mapping[str, object]) -> float | None:
-    """The seconds of sound or film (seed 001, `duration`), which is all that the service tells of a price."""
+    """The seconds of sound or film, which is all that the service tells of a price.
+
+    Page "Get Translation Status", `duration`.
+    """
     told = body.get("duration")
     if not isinstance(told, int | float) or isinstance(told, bool):
         return None

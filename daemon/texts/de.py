@@ -17,7 +17,7 @@ GERMAN: Final = Language(
             "Prüfen Sie, ob sie vollständig kopiert wurde, und legen Sie sie noch einmal in {inbox} ab.",
         ),
         "drop.too_large": (
-            "Die Datei ist {size} Byte groß; {provider} nimmt höchstens {limit} an.",
+            "Die Datei ist {size} groß; {provider} nimmt höchstens {limit} an.",
             "Teilen oder verkleinern Sie die Datei, und legen Sie die kleineren Dateien in {inbox} ab.",
         ),
         "drop.type": (
@@ -90,18 +90,21 @@ GERMAN: Final = Language(
         # -- the account: files wait
         "account.key": (
             "{provider} nimmt den Schlüssel nicht an{because}.",
-            "Die Systemverwaltung muss den Schlüssel erneuern; solange warten die Dateien.",
+            "Die Systemverwaltung muss den Schlüssel erneuern; so lange warten die Dateien.",
         ),
         "account.no_key": (
             "Für {provider} gibt es keinen Schlüssel: {reason}.",
-            "Die Systemverwaltung muss den Schlüssel bereitstellen; solange warten die Dateien.",
+            "Die Systemverwaltung muss den Schlüssel bereitstellen; so lange warten die Dateien.",
         ),
         "account.blocked": (
-            "{provider} lässt das Konto nicht arbeiten{because}.",
-            "Die Systemverwaltung muss das Konto prüfen (Vertrag, Guthaben, Kontingent); solange warten die Dateien.",
+            "{provider} hat das Konto gesperrt{because}.",
+            "Die Systemverwaltung muss das Konto prüfen (Vertrag, Guthaben, Kontingent); so lange warten die Dateien.",
         ),
         "account.throttled": ("{provider} bittet darum, weniger zu senden.", _WAITS),
-        "account.full": ("{provider} bearbeitet schon so viele Aufträge dieses Kontos, wie es zulässt.", _WAITS),
+        "account.full": (
+            "{provider} bearbeitet schon so viele Aufträge dieses Kontos, wie der Dienst zulässt.",
+            _WAITS,
+        ),
         # -- the way to the service
         "service.unreachable": ("{provider} ist nicht erreichbar{because}.", _WAITS),
         "service.error": ("{provider} antwortet mit einem eigenen Fehler{because}.", _WAITS),
@@ -114,7 +117,7 @@ GERMAN: Final = Language(
         "result.cut": ("Das Ergebnis ist nicht vollständig angekommen{because}.", _WAITS),
         "result.wrong": ("Was ankam, ist keine Datei der Art {extension}{because}.", _WAITS),
         "result.empty": ("Das Ergebnis ist leer.", _WAITS),
-        "result.too_large": ("Das Ergebnis ist größer als {limit} Byte.", _WAITS),
+        "result.too_large": ("Das Ergebnis ist größer als {limit}.", _WAITS),
         "result.refused": (
             "Das Ergebnis liegt unter einer Adresse, die nicht erlaubt ist{because}.",
             "Die Systemverwaltung kann sie mit result_hosts erlauben.",
@@ -136,11 +139,11 @@ GERMAN: Final = Language(
         "budget.spent": "Das Monatsbudget für {provider} ist verbraucht; weiter geht es im nächsten Monat oder mit "
         "einem höheren Budget.",
         "account.closed": "Es wird nichts gesendet, bis feststeht, dass das Konto wieder arbeitet.",
-        "submit.uncertain": "{provider} hat eine Sendung nicht eindeutig beantwortet; bis das geklärt ist, folgt "
-        "keine weitere.",
+        "submit.uncertain": "{provider} hat auf eine Übermittlung nicht eindeutig geantwortet; bis das geklärt ist, "
+        "folgt keine weitere.",
         "result.wrong": "Was ankam, ist nicht das Dokument{because}.",
         "result.too_large": "Das Ergebnis ist größer als erlaubt.",
-        "submit.asking": "Der Dienst wurde während der Übergabe beendet; es wird geklärt, was daraus geworden ist.",
+        "submit.asking": "babeldrop wurde während der Übergabe beendet; es wird geklärt, was daraus geworden ist.",
         "provider.lost": "{provider} kennt den Auftrag gerade nicht; bevor das gilt, wird noch einmal nachgefragt.",
         "disk.full": "Im Ordner des Programms ist zu wenig Platz für das Ergebnis; es wird abgeholt, sobald mehr da "
         "ist.",

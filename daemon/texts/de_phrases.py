@@ -35,7 +35,7 @@ PHRASES: Final[Mapping[str, str]] = {
     "This service has to be told the language of the originals": (
         "Diesem Dienst muss die Sprache der Originale genannt werden"
     ),
-    "The originals are said to be in “{name}” already": "Die Originale sollen schon in der Sprache „{name}“ sein",
+    "The originals are said to be in “{name}” already": "Als Sprache der Originale ist bereits „{name}“ angegeben",
     # -- the submission
     "the daemon was stopped while the file was being handed over": (
         "das Programm wurde beendet, während die Datei übergeben wurde"
@@ -66,9 +66,9 @@ PHRASES: Final[Mapping[str, str]] = {
     ),
     "no such blob": "im Speicher nicht vorhanden",
     "its run is not known": "der Lauf ist nicht bekannt",
-    "a status that is no word": "ein Status, der kein Wort ist",
+    "a status that is no word": "ein unverständlicher Status",
     "a list of batches without an end": "eine Liste von Aufträgen ohne Ende",
-    "the result is encoded, which was not asked for": "das Ergebnis ist unverlangt kodiert",
+    "the result is encoded, which was not asked for": "das Ergebnis ist unaufgefordert komprimiert",
     "the answer does not say how long it is": "die Antwort nennt ihre Länge nicht",
     "the job was cancelled at the service": "der Auftrag wurde beim Dienst abgebrochen",
     "no address": "keine Adresse",

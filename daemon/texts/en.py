@@ -16,7 +16,7 @@ ENGLISH: Final = Language(
             "Check that it was copied completely, then put it into {inbox} again.",
         ),
         "drop.too_large": (
-            "The file has {size} bytes; {provider} takes at most {limit}.",
+            "The file is {size}; {provider} takes at most {limit}.",
             "Split or shrink the file, then put the smaller files into {inbox}.",
         ),
         "drop.type": (
@@ -107,7 +107,7 @@ ENGLISH: Final = Language(
         "result.cut": ("The result did not arrive whole{because}.", _WAITS),
         "result.wrong": ("What came is no {extension} file{because}.", _WAITS),
         "result.empty": ("The result is empty.", _WAITS),
-        "result.too_large": ("The result is larger than {limit} bytes.", _WAITS),
+        "result.too_large": ("The result is larger than {limit}.", _WAITS),
         "result.refused": (
             "The result lies at an address that is not allowed{because}.",
             "The administrator can allow it with result_hosts.",

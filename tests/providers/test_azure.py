@@ -341,8 +341,9 @@ def test_missing_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(LookupError) as asked:
         azure_entra.token()
 
-    assert "pip install 'babeldrop[azure]'" in str(caught.value)
-    assert "pip install 'babeldrop[azure]'" in str(asked.value)
+    command = f"{Path(sys.executable).with_name('pip')} install '.[azure]' in the checkout"
+    assert command in str(caught.value)
+    assert command in str(asked.value)
 
 
 # -- batches --------------------------------------------------------------------------------------------------

@@ -68,7 +68,7 @@ def test_answer_without_id_has_none(headers: dict[str, str]) -> None:
 
 
 def test_documented_job_is_read() -> None:
-    """The example of seed 003."""
+    """The example of the vendor's page "Get translation status"."""
     body = {
         "id": "727bf148-f327-47a0-9481-abae6362f11e",
         "createdDateTimeUtc": "2020-03-26T00:00:00Z",
