@@ -8,6 +8,7 @@ import pytest
 
 from daemon import disk, history, journal, kernel, moves, reconcile, transport
 from daemon.delivery import Deliveries
+from daemon.engine import Engine
 from daemon.errors import TransientError
 from daemon.folders import Folders
 from daemon.job import Job
@@ -182,8 +183,8 @@ def claims_forgotten(patch: pytest.MonkeyPatch) -> None:
 
 
 def adopted_anew(patch: pytest.MonkeyPatch) -> None:
-    """What lies in `processing/` goes back to the inbox, whatever is known of it."""
-    real = Folders.claimed
+    """What lies in `processing/` goes back to the inbox before anything else, whatever is known of it."""
+    real, dispatch = Folders.claimed, Engine.dispatch
 
     def claimed(self: Folders, root: int, *more: Any) -> Iterator[Any]:
         for job, place, entry in list(real(self, root, *more)):
@@ -196,6 +197,7 @@ def adopted_anew(patch: pytest.MonkeyPatch) -> None:
             del entry
 
     patch.setattr(Folders, "claimed", claimed)
+    patch.setattr(Engine, "dispatch", lambda self: None if self.blind else dispatch(self))
 
 
 def renames_over(patch: pytest.MonkeyPatch) -> None:
