@@ -120,7 +120,8 @@ def test_a_wrong_configuration_keeps_the_old_one_and_says_so(site: Site, said: N
         assert len(problems) == 2
         assert all(str(site.config) in problem for problem in problems)
         assert f"2 problems, the first in {site.config}, line " in said.status
-        wait_for(lambda: json.loads((site.state / "status.json").read_text())["config_problem"], "status.json")
+        status = site.state / "status.json"
+        wait_for(lambda: status.exists() and json.loads(status.read_text())["config_problem"], "status.json")
 
         site.inbox("gpttranslator/fr/good.txt").write_bytes(b"good\n")
         wait_for(lambda: site.files("outbox"), "the delivery under the old configuration")
