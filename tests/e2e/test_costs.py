@@ -96,5 +96,7 @@ def test_a_killed_daemon_has_booked_what_it_paid_and_no_more(five: Site) -> None
 
 
 def status(site: Site) -> dict[str, list[dict[str, object]]]:
-    found: dict[str, list[dict[str, object]]] = json.loads((site.state / "status.json").read_text())
+    """What the daemon says of itself; nothing waits before it has said anything."""
+    path = site.state / "status.json"
+    found: dict[str, list[dict[str, object]]] = json.loads(path.read_text()) if path.exists() else {"waiting": []}
     return found
